@@ -1,0 +1,96 @@
+//! What a refusal looks like to the client: a stable code, a sentence, and nothing of the inside.
+
+use std::time::Duration;
+
+/// The stable codes of the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    TokenMissing,
+    TokenInvalid,
+    TokenExpired,
+    Banned,
+    Invalid,
+    NotFound,
+    Forbidden,
+    Conflict,
+    Muted,
+    RateLimited,
+    TooLarge,
+    TooManyConnections,
+    Unavailable,
+    UnknownEvent,
+    Internal,
+}
+
+impl Code {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Code::TokenMissing => "TOKEN_MISSING",
+            Code::TokenInvalid => "TOKEN_INVALID",
+            Code::TokenExpired => "TOKEN_EXPIRED",
+            Code::Banned => "BANNED",
+            Code::Invalid => "INVALID",
+            Code::NotFound => "NOT_FOUND",
+            Code::Forbidden => "FORBIDDEN",
+            Code::Conflict => "CONFLICT",
+            Code::Muted => "MUTED",
+            Code::RateLimited => "RATE_LIMITED",
+            Code::TooLarge => "TOO_LARGE",
+            Code::TooManyConnections => "TOO_MANY_CONNECTIONS",
+            Code::Unavailable => "UNAVAILABLE",
+            Code::UnknownEvent => "UNKNOWN_EVENT",
+            Code::Internal => "INTERNAL",
+        }
+    }
+}
+
+/// A refusal, as the client reads it. `message` never holds internals.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {message}", .code.as_str())]
+pub struct Error {
+    pub code: Code,
+    pub message: String,
+    /// With `RATE_LIMITED`: when a retry may pass.
+    pub retry_after: Option<Duration>,
+    /// With `INTERNAL`: the id that the log line has too.
+    pub error_id: Option<String>,
+}
+
+impl Error {
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Error { code, message: message.into(), retry_after: None, error_id: None }
+    }
+
+    pub fn invalid(field: &str, expected: impl std::fmt::Display) -> Self {
+        Error::new(Code::Invalid, format!("{field}: expected {expected}"))
+    }
+
+    pub fn not_found(what: &str) -> Self {
+        Error::new(Code::NotFound, format!("no such {what}"))
+    }
+
+    pub fn forbidden(message: impl Into<String>) -> Self {
+        Error::new(Code::Forbidden, message)
+    }
+
+    pub fn conflict(message: impl Into<String>) -> Self {
+        Error::new(Code::Conflict, message)
+    }
+
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Error::new(Code::Unavailable, message)
+    }
+
+    pub fn too_large(field: &str, limit: crate::domain::units::ByteSize) -> Self {
+        Error::new(Code::TooLarge, format!("{field}: at most {limit}"))
+    }
+
+    pub fn rate_limited(retry_after: Duration) -> Self {
+        Error {
+            code: Code::RateLimited,
+            message: "too many events, slow down".into(),
+            retry_after: Some(retry_after),
+            error_id: None,
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! chatd: a chat server for applications that speak Socket.IO.
+//!
+//! The rooms, from the ground up; none imports its own layer or one above (`tests/tidy.rs` holds it so):
+//!
+//! | layer | room | in one sentence |
+//! |---|---|---|
+//! | 0 | `domain` | users, conversations, messages, roles, events and the rules about them |
+//! | 1 | `auth` | turns a token into an identity |
+//! | 1 | `store` | remembers, in SQLite |
+//! | 1 | `bus` | carries events to the nodes that deliver them |
+//! | 1 | `roster` | who is connected here and what they follow |
+//! | 2 | `chat` | the verbs: join, send, edit, read, history, … |
+//! | 3 | `session` | who a connection is and what it may still do |
+//! | 4 | `wire` | Socket.IO and HTTP in and out |
+//! | 5 | `daemon` | reads the configuration, builds every room in order, signals, drain |
+
+mod auth;
+mod chat;
+mod daemon;
+mod domain;
+mod roster;
+mod session;
+mod store;
+mod wire;
+
+pub use daemon::main as chatd;

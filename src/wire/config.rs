@@ -1,0 +1,109 @@
+//! `[server]`, `[cors]`, `[ping]` and `[transports]`: how connections come in.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::domain::units::{ByteSize, Span};
+
+/// `[server]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    /// `HOST:PORT` each; port 0 picks a free one.
+    pub listen: Vec<String>,
+    pub path: String,
+    /// How long a drain may take; taken on reload.
+    pub drain_timeout: Span,
+    /// Absent: `$STATE_DIRECTORY`, else `$XDG_STATE_HOME/chatd`, else `~/.local/state/chatd`.
+    pub state_dir: Option<PathBuf>,
+    /// Absent: one per core.
+    pub workers: Option<u32>,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Server {
+            listen: vec!["127.0.0.1:3000".into()],
+            path: "/socket.io/".into(),
+            drain_timeout: Span::secs(20),
+            state_dir: None,
+            workers: None,
+        }
+    }
+}
+
+/// `[cors]`: taken on reload. WebSocket handshakes are held to the same origins.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cors {
+    /// Exact origins, or `"*"`; empty: the same origin only.
+    pub origins: Vec<String>,
+    pub credentials: bool,
+    pub methods: Vec<String>,
+    pub headers: Vec<String>,
+    pub max_age: Span,
+}
+
+impl Default for Cors {
+    fn default() -> Self {
+        Cors {
+            origins: Vec::new(),
+            credentials: true,
+            methods: vec!["GET".into(), "POST".into()],
+            headers: vec!["authorization".into(), "content-type".into()],
+            max_age: Span::secs(600),
+        }
+    }
+}
+
+/// `[ping]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Ping {
+    pub interval: Span,
+    pub timeout: Span,
+}
+
+impl Default for Ping {
+    fn default() -> Self {
+        Ping { interval: Span::secs(25), timeout: Span::secs(60) }
+    }
+}
+
+/// `[transports]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Transports {
+    pub allow: Vec<Transport>,
+    pub upgrade_timeout: Span,
+    /// How long a session may take to present its token.
+    pub connect_timeout: Span,
+    /// How long a connection may leave written bytes unread before it counts as a slow consumer.
+    pub write_timeout: Span,
+    /// Packets that wait for one connection at most.
+    pub send_buffer: u32,
+    /// Bytes that wait for one connection at most.
+    pub send_buffer_bytes: ByteSize,
+}
+
+impl Default for Transports {
+    fn default() -> Self {
+        Transports {
+            allow: vec![Transport::Websocket, Transport::Polling],
+            upgrade_timeout: Span::secs(10),
+            connect_timeout: Span::secs(45),
+            write_timeout: Span::secs(20),
+            send_buffer: 4_096,
+            send_buffer_bytes: ByteSize::mib(4),
+        }
+    }
+}
+
+/// A way in which Engine.IO packets travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    Websocket,
+    Polling,
+}
