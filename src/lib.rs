@@ -15,6 +15,7 @@
 //! | 5 | `daemon` | reads the configuration, builds every room in order, signals, drain |
 
 mod auth;
+mod bus;
 mod chat;
 mod daemon;
 mod domain;

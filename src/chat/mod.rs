@@ -1,1 +1,94 @@
+//! The verbs: what a user can do, one file each.
+//!
+//! A verb decides and remembers in one piece of work on the store, and leaves two things: a reply, for the caller
+//! alone, and events, which leave through the bus once they are on disk. No verb writes to anybody's connection.
+
 pub mod config;
+mod attach;
+mod conversation;
+mod delete;
+mod edit;
+mod history;
+mod join;
+mod list;
+mod member;
+mod notifications;
+mod notify;
+mod presence;
+mod react;
+mod receipts;
+mod retention;
+mod search;
+mod seat;
+mod send;
+mod typing;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+pub use self::attach::{Attached, Resume, ResumeStatus, Resumed};
+pub use self::conversation::{Changes, NewConversation};
+use self::config::Config;
+pub use self::list::Joined;
+pub use self::member::MemberChange;
+pub use self::send::Sent;
+use crate::bus::Bus;
+use crate::domain::id::{ConnectionId, UserId};
+use crate::roster::Roster;
+use crate::store::Store;
+
+/// Who does something, and over which connection.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    pub user: UserId,
+    pub connection: Option<ConnectionId>,
+}
+
+/// Everything that the verbs work with; one for the whole daemon.
+pub struct Chat {
+    store: Store,
+    bus: Bus,
+    roster: Arc<Roster>,
+    config: Arc<ArcSwap<Config>>,
+    typing: Arc<typing::Typing>,
+    receipts: receipts::Receipts,
+    departures: presence::Departures,
+}
+
+impl Chat {
+    pub fn new(store: Store, bus: Bus, roster: Arc<Roster>, config: Arc<ArcSwap<Config>>) -> Self {
+        Chat {
+            store,
+            bus,
+            roster,
+            config,
+            typing: Arc::default(),
+            receipts: receipts::Receipts::default(),
+            departures: presence::Departures::default(),
+        }
+    }
+
+    pub fn roster(&self) -> &Arc<Roster> {
+        &self.roster
+    }
+
+    pub fn config(&self) -> Arc<Config> {
+        self.config.load_full()
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Does what has fallen due: typing that expired, users whose grace is over, receipts that waited for more.
+    /// Called every [`TICK`].
+    pub async fn tick(&self) {
+        self.expire_typing().await;
+        self.announce_departures().await;
+        self.flush_receipts().await;
+    }
+}
+
+/// How often [`Chat::tick`] is called.
+pub const TICK: std::time::Duration = std::time::Duration::from_millis(50);

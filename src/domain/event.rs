@@ -1,1 +1,83 @@
+//! What happened, and whom it concerns. Every event leaves through the bus, on one node as on many.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::conversation::Conversation;
+use super::id::{ConnectionId, ConversationId, MessageId, UserId};
+use super::message::{Message, Reactions};
+use super::notification::Notification;
+use super::presence::Status;
+use super::time::Time;
+
+/// A fact, in the order in which it came to be.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// To all devices that follow the conversation but `origin`, which has the acknowledgement.
+    MessageNew { message: Arc<Message>, origin: Option<ConnectionId> },
+    MessageUpdated { message: Arc<Message>, origin: Option<ConnectionId> },
+    MessageDeleted { message: Arc<Message>, origin: Option<ConnectionId> },
+    Reaction {
+        message: MessageId,
+        conversation: ConversationId,
+        user: UserId,
+        emoji: String,
+        removed: bool,
+        reactions: Reactions,
+        origin: Option<ConnectionId>,
+    },
+    /// `user` has `message` and all before it; to the message's sender.
+    Delivered { to: UserId, mark: Arc<Mark> },
+    /// `user` has read `message` and all before it; to the message's sender.
+    Read { to: UserId, mark: Arc<Mark> },
+    /// The same, to the reader's own other devices.
+    ReadElsewhere { mark: Arc<Mark>, origin: Option<ConnectionId> },
+    /// To the devices of the other users that follow the conversation.
+    TypingStart { conversation: ConversationId, user: UserId },
+    TypingStop { conversation: ConversationId, user: UserId },
+    /// To users who share a conversation with `user`.
+    Online { user: UserId, status: Status },
+    Offline { user: UserId, last_seen: Time, to: HashSet<UserId> },
+    /// To all devices that follow it.
+    ConversationUpdated { conversation: Arc<Conversation> },
+    /// To all devices that follow it, which then follow it no more.
+    ConversationDeleted { conversation: ConversationId },
+    /// Somebody came in: their devices begin to follow it and are told of the conversation.
+    MemberAdded { conversation: Arc<Conversation>, user: UserId },
+    /// Somebody left or was banned: their devices follow it no more and are told that it is gone.
+    MemberRemoved { conversation: ConversationId, user: UserId },
+    /// To all devices of the user.
+    Notification { to: UserId, notification: Arc<Notification> },
+}
+
+/// A receipt: how far a user has come in a conversation.
+#[derive(Clone, Debug)]
+pub struct Mark {
+    pub message: MessageId,
+    pub conversation: ConversationId,
+    pub user: UserId,
+    pub seq: u64,
+    pub at: Time,
+}
+
+impl Event {
+    /// What the order of events is kept for: events of one key are delivered in the order of their publication.
+    pub fn key(&self) -> &str {
+        match self {
+            Event::MessageNew { message, .. }
+            | Event::MessageUpdated { message, .. }
+            | Event::MessageDeleted { message, .. } => message.conversation.as_str(),
+            Event::Reaction { conversation, .. }
+            | Event::TypingStart { conversation, .. }
+            | Event::TypingStop { conversation, .. }
+            | Event::ConversationDeleted { conversation }
+            | Event::MemberRemoved { conversation, .. } => conversation.as_str(),
+            Event::Delivered { mark, .. } | Event::Read { mark, .. } | Event::ReadElsewhere { mark, .. } => mark.conversation.as_str(),
+            Event::ConversationUpdated { conversation } | Event::MemberAdded { conversation, .. } => {
+                conversation.id.as_str()
+            }
+            Event::Online { user, .. } | Event::Offline { user, .. } => user.as_str(),
+            Event::Notification { to, .. } => to.as_str(),
+        }
+    }
+}

@@ -1,1 +1,217 @@
+//! Remembers: conversations, members, messages, receipts, notifications, in SQLite.
+//!
+//! Work on the store is a closure: `write` runs it on the writer's thread inside a transaction, `read` on one of the
+//! readers'. A closure decides and writes in one go, so that no other write can come between; it must not block.
+
 pub mod config;
+mod checkpoint;
+mod conversations;
+pub mod error;
+mod members;
+mod messages;
+mod notifications;
+mod open;
+mod query;
+mod reader;
+mod rows;
+mod search;
+mod tx;
+mod users;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::JoinHandle;
+
+use tokio::sync::oneshot;
+
+use self::config::Config;
+use self::error::{Abort, Error, OpenError};
+pub use self::conversations::{ListCursor, Seat};
+pub use self::members::LastOf;
+pub use self::messages::Page;
+pub use self::query::Query;
+pub use self::search::Search;
+pub use self::tx::Tx;
+pub use self::writer::Publish;
+use crate::domain::error::Error as Refusal;
+
+/// A handle on the database; a clone is the same store.
+#[derive(Clone)]
+pub struct Store(Arc<Shared>);
+
+struct Shared {
+    epoch: String,
+    path: PathBuf,
+    health: Arc<Health>,
+    /// Taken at close, which ends the threads.
+    channels: Mutex<Option<Channels>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+#[derive(Clone)]
+struct Channels {
+    writes: mpsc::SyncSender<Box<dyn writer::Job>>,
+    reads: mpsc::SyncSender<reader::Job>,
+    _checkpoints: mpsc::Sender<()>,
+}
+
+/// Whether the store takes writes, as the last commit showed.
+#[derive(Default)]
+pub struct Health {
+    failing: AtomicBool,
+    writes: AtomicU64,
+}
+
+impl Health {
+    pub fn is_writable(&self) -> bool {
+        !self.failing.load(Ordering::Relaxed)
+    }
+
+    /// Logs the first failure and the recovery, and nothing between them.
+    fn writable(&self, outcome: Result<(), &Error>) {
+        match outcome {
+            Ok(()) => {
+                if self.failing.swap(false, Ordering::Relaxed) {
+                    tracing::info!("the store takes writes again");
+                }
+            }
+            Err(error) => {
+                if !self.failing.swap(true, Ordering::Relaxed) {
+                    tracing::error!(%error, "the store takes no writes; reads go on");
+                }
+            }
+        }
+    }
+}
+
+impl Store {
+    /// Opens or creates the database and starts the threads that work on it.
+    ///
+    /// # Errors
+    /// Where the file cannot be opened, is held by another daemon, or was written by a newer version.
+    pub fn open(config: &Config, state_dir: &Path, publish: Publish) -> Result<Self, OpenError> {
+        let path = open::database_path(&config.url, state_dir);
+        let lock = open::lock(&path)?;
+        let connection = open::writer(&path, config)?;
+        let fail = |source| OpenError::Open { path: path.display().to_string(), source };
+        let epoch = connection
+            .query_row("SELECT value FROM meta WHERE key = 'epoch'", [], |row| row.get(0))
+            .map_err(fail)?;
+        let checkpointer = rusqlite::Connection::open(&path).map_err(fail)?;
+        let readers = (0..config.readers).map(|_| open::reader(&path)).collect::<Result<Vec<_>, _>>()?;
+
+        let health = Arc::new(Health::default());
+        let (writes, write_jobs) = mpsc::sync_channel(writer::MAX_WAITING);
+        let (reads, read_jobs) = mpsc::sync_channel(reader::MAX_WAITING);
+        let (checkpoints, closed) = mpsc::channel();
+        let read_jobs = Arc::new(Mutex::new(read_jobs));
+        let io = |source| OpenError::Io { path: path.display().to_string(), source };
+
+        let mut threads = Vec::new();
+        let writer_health = Arc::clone(&health);
+        threads.push(spawn("store-writer", move || {
+            // The lock lasts as long as the writer.
+            let _lock = lock;
+            writer::run(connection, &write_jobs, &publish, &writer_health);
+        }).map_err(io)?);
+        for connection in readers {
+            let jobs = Arc::clone(&read_jobs);
+            threads.push(spawn("store-reader", move || reader::run(&connection, &jobs)).map_err(io)?);
+        }
+        let database = path.clone();
+        threads.push(spawn("store-checkpoint", move || checkpoint::run(&checkpointer, &database, &closed)).map_err(io)?);
+
+        let channels = Channels { writes, reads, _checkpoints: checkpoints };
+        Ok(Store(Arc::new(Shared {
+            epoch,
+            path,
+            health,
+            channels: Mutex::new(Some(channels)),
+            threads: Mutex::new(threads),
+        })))
+    }
+
+    /// The name of this database's history; another one after a restore.
+    pub fn epoch(&self) -> &str {
+        &self.0.epoch
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    pub fn health(&self) -> &Health {
+        &self.0.health
+    }
+
+    /// Runs `work` in the next commit and answers after it.
+    ///
+    /// # Errors
+    /// What `work` refused; `UNAVAILABLE` where the store failed, and then nothing was kept.
+    pub async fn write<F, R>(&self, work: F) -> Result<R, Refusal>
+    where
+        F: FnOnce(&mut Tx<'_>) -> Result<R, Abort> + Send + 'static,
+        R: Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job: Box<dyn writer::Job> = Box::new(writer::Work::new(work, reply));
+        self.channels().and_then(|to| to.writes.try_send(job).map_err(refused)).map_err(Error::into_refusal)?;
+        settle(answer.await)
+    }
+
+    /// Runs `work` on a reader's thread.
+    ///
+    /// # Errors
+    /// What `work` refused; `UNAVAILABLE` where the store failed.
+    pub async fn read<F, R>(&self, work: F) -> Result<R, Refusal>
+    where
+        F: FnOnce(&Query<'_>) -> Result<R, Abort> + Send + 'static,
+        R: Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job: reader::Job = Box::new(move |query| {
+            // Whoever asked may have gone.
+            let _ = reply.send(work(query));
+        });
+        self.channels().and_then(|to| to.reads.try_send(job).map_err(refused)).map_err(Error::into_refusal)?;
+        settle(answer.await)
+    }
+
+    /// Finishes what waits, then closes the database. Blocks until it is done.
+    pub fn close(&self) {
+        self.0.channels.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let threads = std::mem::take(&mut *self.0.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the store panicked");
+            }
+        }
+    }
+
+    fn channels(&self) -> Result<Channels, Error> {
+        self.0.channels.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(Error::Closed)
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name.into()).spawn(work)
+}
+
+fn refused<T>(error: mpsc::TrySendError<T>) -> Error {
+    match error {
+        mpsc::TrySendError::Full(_) => Error::Overloaded,
+        mpsc::TrySendError::Disconnected(_) => Error::Closed,
+    }
+}
+
+fn settle<R>(answer: Result<Result<R, Abort>, oneshot::error::RecvError>) -> Result<R, Refusal> {
+    match answer {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(Abort::Refused(refusal))) => Err(refusal),
+        Ok(Err(Abort::Failed(error))) => Err(error.into_refusal()),
+        // The thread dropped the work without an answer: it panicked there.
+        Err(_) => Err(Error::Panicked.into_refusal()),
+    }
+}

@@ -1,0 +1,178 @@
+//! `conversation:create`, `conversation:update` and `conversation:delete`.
+
+use std::sync::Arc;
+
+use super::config::Create;
+use super::{Actor, Chat, notify, seat};
+use crate::domain::access::{self, Role};
+use crate::domain::conversation::{self, Conversation, Kind, Overview, Settings, SettingsChange};
+use crate::domain::error::Error;
+use crate::domain::event::Event;
+use crate::domain::id::{ConversationId, UserId};
+use crate::domain::time::Time;
+use crate::store::Tx;
+use crate::store::error::Abort;
+
+/// A conversation that somebody wants to create.
+#[derive(Clone, Debug)]
+pub struct NewConversation {
+    /// Absent: the server makes one.
+    pub id: Option<ConversationId>,
+    pub kind: Kind,
+    pub title: Option<String>,
+    /// Beside the creator.
+    pub members: Vec<UserId>,
+    pub metadata: Option<String>,
+}
+
+/// What to change of a conversation. `Some(None)` takes the value away.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    pub title: Option<Option<String>>,
+    pub metadata: Option<Option<String>>,
+    pub settings: SettingsChange,
+}
+
+impl Chat {
+    /// Creates a conversation; the direct one of a pair that has one already is that one.
+    ///
+    /// # Errors
+    /// `INVALID`, `FORBIDDEN` where users may not create, `CONFLICT` where the id is taken, `UNAVAILABLE`.
+    pub async fn create(&self, actor: &Actor, new: NewConversation) -> Result<Overview, Error> {
+        let config = self.config();
+        if config.conversations.create == Create::Api {
+            return Err(Error::forbidden("conversations are created by the application's back end"));
+        }
+        if let Some(title) = &new.title {
+            conversation::check_title(title)?;
+        }
+        let mut others = new.members.clone();
+        others.retain(|user| *user != actor.user);
+        others.sort();
+        others.dedup();
+        if new.kind == Kind::Direct && others.len() != 1 {
+            return Err(Error::invalid("members", "exactly one other user for a direct conversation"));
+        }
+        if others.len() + 1 > config.conversations.max_members as usize {
+            return Err(Error::invalid("members", format_args!("at most {}", config.conversations.max_members)));
+        }
+        let creator = actor.user.clone();
+        self.store.write(move |tx| create(tx, &creator, new, &others)).await
+    }
+
+    /// Changes title, metadata or settings.
+    ///
+    /// # Errors
+    /// `INVALID`, `NOT_FOUND`, `FORBIDDEN`, `BANNED`, `UNAVAILABLE`.
+    pub async fn update(&self, actor: &Actor, id: ConversationId, changes: Changes) -> Result<Overview, Error> {
+        if let Some(Some(title)) = &changes.title {
+            conversation::check_title(title)?;
+        }
+        let open = self.is_open();
+        let user = actor.user.clone();
+        self.store
+            .write(move |tx| {
+                let now = Time::now();
+                let mut seated = seat::take(tx, &id, &user, open, now)?;
+                let conversation = &mut seated.seat.conversation;
+                if conversation.kind == Kind::Direct {
+                    if changes.title.is_some() || changes.settings != SettingsChange::default() {
+                        return Err(Error::forbidden("a direct conversation has no title and no settings").into());
+                    }
+                } else {
+                    access::moderator(&seated.member)?;
+                }
+                if let Some(title) = changes.title {
+                    conversation.title = title;
+                }
+                if let Some(metadata) = changes.metadata {
+                    conversation.metadata = metadata;
+                }
+                conversation.settings = conversation.settings.with(changes.settings);
+                conversation.updated_at = now;
+                tx.update_conversation(conversation)?;
+                tx.publish(Event::ConversationUpdated { conversation: Arc::new(conversation.clone()) });
+                Ok(tx.overview(&seated.seat, &seated.member)?)
+            })
+            .await
+    }
+
+    /// Deletes a conversation with all that was said in it.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`, `FORBIDDEN`, `BANNED`, `UNAVAILABLE`.
+    pub async fn delete_conversation(&self, actor: &Actor, id: ConversationId) -> Result<(), Error> {
+        let open = self.is_open();
+        let user = actor.user.clone();
+        self.store
+            .write(move |tx| {
+                let seated = seat::take(tx, &id, &user, open, Time::now())?;
+                access::owner(&seated.member)?;
+                tx.delete_conversation(&id)?;
+                tx.publish(Event::ConversationDeleted { conversation: id });
+                Ok(())
+            })
+            .await
+    }
+}
+
+fn create(tx: &mut Tx<'_>, creator: &UserId, new: NewConversation, others: &[UserId]) -> Result<Overview, Abort> {
+    let now = Time::now();
+    if new.kind == Kind::Direct
+        && let Some(id) = tx.direct(creator, &others[0])?
+    {
+        // Whoever left the conversation of two is brought back into it.
+        let mut back = Vec::new();
+        for user in [creator, &others[0]] {
+            if tx.member(&id, user)?.is_none() {
+                tx.add_member(&id, user, Role::Member, now)?;
+                back.push(user.clone());
+            }
+        }
+        return announce(tx, &id, creator, &back, now);
+    }
+    let id = new.id.unwrap_or_else(ConversationId::generate);
+    if tx.conversation(&id)?.is_some() {
+        return Err(Error::conflict("a conversation with this id exists").into());
+    }
+    let is_direct = new.kind == Kind::Direct;
+    let conversation = Conversation {
+        id: id.clone(),
+        kind: new.kind,
+        title: new.title,
+        owner: Some(creator.clone()),
+        member_count: 0,
+        last_seq: 0,
+        first_seq: 1,
+        metadata: new.metadata,
+        settings: Settings::default(),
+        created_at: now,
+        updated_at: now,
+    };
+    tx.create_conversation(&conversation, is_direct.then(|| (creator, &others[0])))?;
+    tx.add_member(&id, creator, if is_direct { Role::Member } else { Role::Owner }, now)?;
+    for user in others {
+        tx.add_member(&id, user, Role::Member, now)?;
+    }
+    let everybody: Vec<UserId> = std::iter::once(creator.clone()).chain(others.iter().cloned()).collect();
+    announce(tx, &id, creator, &everybody, now)
+}
+
+/// Tells `users` that they are in, and those that `by` brought also in their inbox.
+fn announce(
+    tx: &mut Tx<'_>,
+    id: &ConversationId,
+    by: &UserId,
+    users: &[UserId],
+    now: Time,
+) -> Result<Overview, Abort> {
+    let seated = seat::take(tx, id, by, false, now)?;
+    let conversation = Arc::new(seated.seat.conversation.clone());
+    for user in users {
+        tx.publish(Event::MemberAdded { conversation: Arc::clone(&conversation), user: user.clone() });
+        if user != by {
+            notify::added(tx, &conversation, user, by, now)?;
+        }
+    }
+    Ok(tx.overview(&seated.seat, &seated.member)?)
+}

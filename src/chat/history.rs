@@ -1,0 +1,40 @@
+//! `message:history`: a part of what was said, ascending by `seq`.
+
+use super::{Actor, Chat, seat};
+use crate::domain::error::Error;
+use crate::domain::id::ConversationId;
+use crate::domain::time::Time;
+use crate::store::Page;
+
+impl Chat {
+    /// Messages between `after` and `before` (both exclusive): with `after` the first `limit` behind it, else the
+    /// last `limit`.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`, `FORBIDDEN`, `BANNED`, `UNAVAILABLE`.
+    pub async fn history(
+        &self,
+        actor: &Actor,
+        id: ConversationId,
+        after: Option<u64>,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Page, Error> {
+        let open = self.is_open();
+        let (user, conversation) = (actor.user.clone(), id.clone());
+        let page = self
+            .store
+            .read(move |query| {
+                let seated = seat::take(query, &conversation, &user, open, Time::now())?;
+                Ok(match after {
+                    Some(after) => query.history_after(&seated.seat, after, before, limit)?,
+                    None => query.history_before(&seated.seat, before, limit)?,
+                })
+            })
+            .await?;
+        if let Some(last) = page.messages.last() {
+            self.caught_up(&actor.user, id, last.seq);
+        }
+        Ok(page)
+    }
+}

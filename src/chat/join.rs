@@ -1,0 +1,104 @@
+//! `conversation:join` and `conversation:leave`: what this device follows. Membership is another matter: joining
+//! brings it where anyone may come in, leaving never ends it.
+
+use std::sync::Arc;
+
+use super::list::Joined;
+use super::{Actor, Chat};
+use crate::domain::access::{self, Role};
+use crate::domain::conversation::{Conversation, Kind, Settings};
+use crate::domain::error::Error;
+use crate::domain::event::Event;
+use crate::domain::id::{ConversationId, UserId};
+use crate::domain::time::Time;
+use crate::roster::connection::Connection;
+use crate::store::error::Abort;
+use crate::store::{Seat, Tx};
+
+impl Chat {
+    /// Lets `device` follow a conversation.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`, `BANNED`, `CONFLICT` where it is full, `UNAVAILABLE`.
+    pub async fn join(&self, device: &Arc<Connection>, actor: &Actor, id: ConversationId) -> Result<Joined, Error> {
+        let open = self.is_open();
+        let max_members = self.config().conversations.max_members;
+        let (user, conversation) = (actor.user.clone(), id.clone());
+        let seated = self.store.read(move |query| Ok(query.seat(&conversation, &user)?)).await?;
+        let is_member = match seated {
+            Some(seat) => match access::member(&seat.conversation, seat.member.as_ref(), open, Time::now()) {
+                Ok(_) => true,
+                Err(_) if seat.member.is_none() && access::is_joinable(&seat.conversation, open) => false,
+                Err(refusal) => return Err(refusal),
+            },
+            None if open => false,
+            None => return Err(Error::not_found("conversation")),
+        };
+        if !is_member {
+            let (user, conversation) = (actor.user.clone(), id.clone());
+            self.store.write(move |tx| come_in(tx, &conversation, &user, open, max_members)).await?;
+            // Known before the event comes round, so that the device misses nothing from here on.
+            self.roster.member_added(&id, &actor.user, false);
+        }
+        // First the following, then the reading: what is stored after the reading reaches the device by itself.
+        self.roster.follow(device, &id);
+        match self.joined(actor, id.clone()).await {
+            Ok(joined) => Ok(joined),
+            Err(refusal) => {
+                self.roster.unfollow(device, &id);
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Lets `device` follow a conversation no more.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`, `FORBIDDEN`, `BANNED`, `UNAVAILABLE`.
+    pub async fn leave(&self, device: &Arc<Connection>, actor: &Actor, id: ConversationId) -> Result<(), Error> {
+        self.joined(actor, id.clone()).await?;
+        if let Some(seq) = self.roster.unfollow(device, &id).filter(|seq| *seq > 0) {
+            self.caught_up(&actor.user, id, seq);
+        }
+        Ok(())
+    }
+}
+
+/// Makes `user` a member; in open mode, of a conversation that comes to be by it.
+fn come_in(tx: &mut Tx<'_>, id: &ConversationId, user: &UserId, open: bool, max_members: u32) -> Result<(), Abort> {
+    let now = Time::now();
+    let role = match tx.seat(id, user)? {
+        Some(Seat { member: Some(_), .. }) => return Ok(()),
+        Some(seat) if !access::is_joinable(&seat.conversation, open) => {
+            return Err(Error::not_found("conversation").into());
+        }
+        Some(seat) if seat.conversation.member_count >= u64::from(max_members) => {
+            return Err(Error::conflict("the conversation is full").into());
+        }
+        Some(_) => Role::Member,
+        None => {
+            tx.create_conversation(&new_group(id, user, now), None)?;
+            Role::Owner
+        }
+    };
+    tx.add_member(id, user, role, now)?;
+    let conversation = tx.conversation(id)?.ok_or_else(|| Error::not_found("conversation"))?;
+    tx.publish(Event::MemberAdded { conversation: Arc::new(conversation), user: user.clone() });
+    Ok(())
+}
+
+fn new_group(id: &ConversationId, owner: &UserId, now: Time) -> Conversation {
+    Conversation {
+        id: id.clone(),
+        kind: Kind::Group,
+        title: None,
+        owner: Some(owner.clone()),
+        member_count: 0,
+        last_seq: 0,
+        first_seq: 1,
+        metadata: None,
+        settings: Settings::default(),
+        created_at: now,
+        updated_at: now,
+    }
+}

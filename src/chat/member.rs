@@ -1,0 +1,166 @@
+//! `member:add`, `member:remove` and `member:update`: who is in, and as what.
+
+use std::sync::Arc;
+
+use super::{Actor, Chat, notify, seat};
+use crate::domain::access::{self, Member, Role};
+use crate::domain::conversation::{Conversation, Kind};
+use crate::domain::error::Error;
+use crate::domain::event::Event;
+use crate::domain::id::{ConversationId, UserId};
+use crate::domain::time::Time;
+use crate::store::error::Abort;
+use crate::store::{Seat, Tx};
+
+/// What to change of a member. `Some(None)` ends a mute or ban.
+#[derive(Clone, Debug, Default)]
+pub struct MemberChange {
+    pub role: Option<Role>,
+    pub muted_until: Option<Option<Time>>,
+    pub banned_until: Option<Option<Time>>,
+}
+
+impl Chat {
+    /// Brings `target` in.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`, `FORBIDDEN`, `BANNED`, `CONFLICT` where they are in already or there is no room, `UNAVAILABLE`.
+    pub async fn member_add(
+        &self,
+        actor: &Actor,
+        id: ConversationId,
+        target: UserId,
+        role: Role,
+    ) -> Result<Member, Error> {
+        let config = self.config();
+        let open = self.is_open();
+        let user = actor.user.clone();
+        self.store
+            .write(move |tx| {
+                let now = Time::now();
+                let seated = seat::take(tx, &id, &user, open, now)?;
+                access::may_add(seated.conversation(), &seated.member, role)?;
+                if role == Role::Owner {
+                    return Err(Error::conflict("make them a member first, then the owner").into());
+                }
+                if tx.member(&id, &target)?.is_some() {
+                    return Err(Error::conflict("this user is a member").into());
+                }
+                if seated.conversation().member_count >= u64::from(config.conversations.max_members) {
+                    return Err(Error::conflict("the conversation is full").into());
+                }
+                let member = tx.add_member(&id, &target, role, now)?;
+                let conversation = current(tx, &id)?;
+                tx.publish(Event::MemberAdded { conversation: Arc::clone(&conversation), user: target.clone() });
+                tx.publish(Event::ConversationUpdated { conversation: Arc::clone(&conversation) });
+                notify::added(tx, &conversation, &target, &user, now)?;
+                Ok(member)
+            })
+            .await
+    }
+
+    /// Takes `target` out; everybody may take out themself.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`, `FORBIDDEN`, `BANNED`, `UNAVAILABLE`.
+    pub async fn member_remove(&self, actor: &Actor, id: ConversationId, target: UserId) -> Result<Member, Error> {
+        let open = self.is_open();
+        let user = actor.user.clone();
+        self.store
+            .write(move |tx| {
+                let now = Time::now();
+                let mut seated = seat::take(tx, &id, &user, open, now)?;
+                let removed = target_of(tx, &id, &target)?;
+                if target != user {
+                    access::may_moderate(seated.conversation(), &seated.member, &removed)?;
+                }
+                tx.remove_member(&seated.seat, &target)?;
+                if removed.role == Role::Owner {
+                    pass_on(tx, &mut seated.seat, now)?;
+                }
+                tx.publish(Event::MemberRemoved { conversation: id.clone(), user: target });
+                tx.publish(Event::ConversationUpdated { conversation: current(tx, &id)? });
+                Ok(removed)
+            })
+            .await
+    }
+
+    /// Changes role, mute or ban of `target`.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`, `FORBIDDEN`, `BANNED`, `UNAVAILABLE`.
+    pub async fn member_update(
+        &self,
+        actor: &Actor,
+        id: ConversationId,
+        target: UserId,
+        change: MemberChange,
+    ) -> Result<Member, Error> {
+        let open = self.is_open();
+        let user = actor.user.clone();
+        self.store
+            .write(move |tx| {
+                let now = Time::now();
+                let mut seated = seat::take(tx, &id, &user, open, now)?;
+                let before = target_of(tx, &id, &target)?;
+                access::may_moderate(seated.conversation(), &seated.member, &before)?;
+                let mut member = before.clone();
+                if let Some(role) = change.role {
+                    access::may_grant(&seated.member, role)?;
+                    member.role = role;
+                }
+                member.muted_until = change.muted_until.unwrap_or(member.muted_until);
+                member.banned_until = change.banned_until.unwrap_or(member.banned_until);
+                tx.update_member(&seated.seat, &member)?;
+                if member.role == Role::Owner {
+                    let former = Member { role: Role::Moderator, ..seated.member.clone() };
+                    tx.update_member(&seated.seat, &former)?;
+                    crown(tx, &mut seated.seat, &target, now)?;
+                }
+                tell(tx, &id, &before, &member, now)?;
+                Ok(member)
+            })
+            .await
+    }
+}
+
+/// What a change of role, mute or ban means for those concerned.
+fn tell(tx: &mut Tx<'_>, id: &ConversationId, before: &Member, after: &Member, now: Time) -> Result<(), Abort> {
+    let conversation = current(tx, id)?;
+    let user = after.user.clone();
+    match (before.is_banned(now), after.is_banned(now)) {
+        (false, true) => tx.publish(Event::MemberRemoved { conversation: id.clone(), user }),
+        (true, false) => tx.publish(Event::MemberAdded { conversation: Arc::clone(&conversation), user }),
+        _ => {}
+    }
+    if before.role != after.role {
+        tx.publish(Event::ConversationUpdated { conversation });
+    }
+    Ok(())
+}
+
+fn target_of(tx: &Tx<'_>, id: &ConversationId, target: &UserId) -> Result<Member, Abort> {
+    Ok(tx.member(id, target)?.ok_or_else(|| Error::not_found("member"))?)
+}
+
+fn current(tx: &Tx<'_>, id: &ConversationId) -> Result<Arc<Conversation>, Abort> {
+    Ok(Arc::new(tx.conversation(id)?.ok_or_else(|| Error::not_found("conversation"))?))
+}
+
+/// The owner has left: the next in line takes over, if there is anybody.
+fn pass_on(tx: &mut Tx<'_>, seat: &mut Seat, now: Time) -> Result<(), Abort> {
+    if seat.conversation.kind == Kind::Direct {
+        return Ok(());
+    }
+    let Some(heir) = tx.heir(seat)? else { return Ok(()) };
+    if let Some(member) = tx.member(&seat.conversation.id, &heir)? {
+        tx.update_member(seat, &Member { role: Role::Owner, ..member })?;
+    }
+    crown(tx, seat, &heir, now)
+}
+
+fn crown(tx: &mut Tx<'_>, seat: &mut Seat, owner: &UserId, now: Time) -> Result<(), Abort> {
+    seat.conversation.owner = Some(owner.clone());
+    seat.conversation.updated_at = now;
+    Ok(tx.update_conversation(&seat.conversation)?)
+}

@@ -1,0 +1,109 @@
+//! What a message leaves in inboxes: mentions, and messages of conversations that a user does not follow.
+
+use std::sync::Arc;
+
+use super::config::NotifyMessages;
+use crate::domain::conversation::{Conversation, Kind as ConversationKind};
+use crate::domain::event::Event;
+use crate::domain::id::{NotificationId, UserId};
+use crate::domain::mention;
+use crate::domain::message::Message;
+use crate::domain::notification::{Kind, Notification, excerpt};
+use crate::domain::time::Time;
+use crate::roster::Roster;
+use crate::store::error::Error;
+use crate::store::{Seat, Tx};
+
+/// The users that `content` mentions: of what stands behind an `@`, the ids of members.
+pub fn mentioned(tx: &Tx<'_>, seat: &Seat, content: &str, now: Time) -> Result<Vec<UserId>, Error> {
+    let mut users: Vec<UserId> = Vec::new();
+    for spellings in mention::candidates(content) {
+        for spelling in spellings {
+            if tx.is_present(seat, spelling, now)? {
+                let user = UserId::stored(spelling);
+                if !users.contains(&user) {
+                    users.push(user);
+                }
+                break;
+            }
+        }
+    }
+    Ok(users)
+}
+
+/// An entry for each of `users` that the message mentions; nobody is told of their own message.
+pub fn mentions(
+    tx: &mut Tx<'_>,
+    conversation: &Conversation,
+    message: &Message,
+    users: &[UserId],
+) -> Result<(), Error> {
+    for user in users.iter().filter(|user| **user != message.sender) {
+        let entry = about(message, conversation, Kind::Mention);
+        tx.add_notification(user, &entry)?;
+        tx.publish(Event::Notification { to: user.clone(), notification: Arc::new(entry) });
+    }
+    Ok(())
+}
+
+/// Counts the message for members that follow the conversation with no device, as the policy says.
+pub fn absent(
+    tx: &mut Tx<'_>,
+    seat: &Seat,
+    message: &Message,
+    policy: NotifyMessages,
+    roster: &Roster,
+) -> Result<(), Error> {
+    let wanted = match policy {
+        NotifyMessages::None => false,
+        NotifyMessages::Direct => seat.conversation.kind == ConversationKind::Direct,
+        NotifyMessages::All => true,
+    };
+    if !wanted {
+        return Ok(());
+    }
+    for user in tx.present(seat, message.at)? {
+        let told = user == message.sender || message.mentions.contains(&user);
+        if told || roster.follows(&user, &message.conversation) {
+            continue;
+        }
+        let entry = Notification { count: Some(1), ..about(message, &seat.conversation, Kind::Message) };
+        let entry = tx.count_message(&user, entry)?;
+        tx.publish(Event::Notification { to: user, notification: Arc::new(entry) });
+    }
+    Ok(())
+}
+
+/// Tells `user` that `by` added them.
+pub fn added(tx: &mut Tx<'_>, conversation: &Conversation, user: &UserId, by: &UserId, now: Time) -> Result<(), Error> {
+    let entry = Notification {
+        id: NotificationId::generate(),
+        kind: Kind::ConversationAdded.as_str().into(),
+        title: conversation.title.clone(),
+        message: format!("{by} added you to a conversation"),
+        count: None,
+        conversation: Some(conversation.id.clone()),
+        message_id: None,
+        data: None,
+        created_at: now,
+        read_at: None,
+    };
+    tx.add_notification(user, &entry)?;
+    tx.publish(Event::Notification { to: user.clone(), notification: Arc::new(entry) });
+    Ok(())
+}
+
+fn about(message: &Message, conversation: &Conversation, kind: Kind) -> Notification {
+    Notification {
+        id: NotificationId::generate(),
+        kind: kind.as_str().into(),
+        title: Some(conversation.title.clone().unwrap_or_else(|| message.sender.to_string())),
+        message: excerpt(message.content.as_deref().unwrap_or_default()),
+        count: None,
+        conversation: Some(conversation.id.clone()),
+        message_id: Some(message.id),
+        data: None,
+        created_at: message.at,
+        read_at: None,
+    }
+}

@@ -1,0 +1,153 @@
+//! `user:status`, `presence:get`, and who is told that a user came or went.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+
+use super::{Actor, Chat};
+use crate::domain::error::Error;
+use crate::domain::event::Event;
+use crate::domain::id::UserId;
+use crate::domain::presence::{MAX_STATUS_TEXT_BYTES, Presence, Status};
+use crate::domain::time::Time;
+use crate::roster::Standing;
+
+/// Users whose last device has gone, in the order of going.
+#[derive(Default)]
+pub struct Departures {
+    waiting: Mutex<VecDeque<Departure>>,
+    /// Held from a change of presence to the publication of its event: others must not hear of them in another order.
+    order: tokio::sync::Mutex<()>,
+}
+
+struct Departure {
+    user: UserId,
+    left: Instant,
+    at: Time,
+}
+
+impl Chat {
+    /// Sets what others see of the user, over all devices, until it is changed again.
+    ///
+    /// # Errors
+    /// `INVALID` where `text` is too long; `UNAVAILABLE`.
+    pub async fn set_status(&self, actor: &Actor, status: Status, text: Option<String>) -> Result<Status, Error> {
+        if text.as_ref().is_some_and(|text| text.len() > MAX_STATUS_TEXT_BYTES) {
+            return Err(Error::invalid("text", format_args!("a string of at most {MAX_STATUS_TEXT_BYTES} bytes")));
+        }
+        let (user, kept) = (actor.user.clone(), text.clone());
+        self.store.write(move |tx| Ok(tx.set_status(&user, status, kept.as_deref())?)).await?;
+        let _order = self.departures.order.lock().await;
+        let changed = self.roster.change_standing(&actor.user, |standing| {
+            standing.status = status;
+            standing.text = text;
+        });
+        if let Some((before, after)) = changed
+            && before != after
+        {
+            self.publish_change(&actor.user, &before, &after).await;
+        }
+        Ok(status)
+    }
+
+    /// What others may see of `users`; who shares no conversation with the asker is left out.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE`.
+    pub async fn presence(&self, actor: &Actor, users: Vec<UserId>) -> Result<Vec<Presence>, Error> {
+        let user = actor.user.clone();
+        let known = self
+            .store
+            .read(move |query| {
+                let mut visible = query.sharing(&user, &users)?;
+                if users.contains(&user) && !visible.contains(&user) {
+                    visible.push(user);
+                }
+                visible.into_iter().map(|user| Ok((query.standing(&user)?, user))).collect::<Result<Vec<_>, _>>()
+            })
+            .await?;
+        Ok(known
+            .into_iter()
+            .map(|(stored, user)| {
+                let here = self.roster.standing(&user).filter(|(standing, _)| standing.status != Status::Offline);
+                match here {
+                    Some((standing, devices)) => Presence {
+                        user,
+                        status: standing.status,
+                        text: standing.text,
+                        last_seen: Some(Time::now()),
+                        devices,
+                    },
+                    None => {
+                        Presence { user, status: Status::Offline, text: None, last_seen: stored.last_seen, devices: 0 }
+                    }
+                }
+            })
+            .collect())
+    }
+
+    /// Tells others of a user's first device.
+    pub(super) async fn announce_arrival(&self, user: &UserId) {
+        let _order = self.departures.order.lock().await;
+        let changed = self.roster.change_standing(user, |standing| standing.announced = true);
+        if let Some((before, after)) = changed {
+            self.publish_change(user, &before, &after).await;
+        }
+    }
+
+    /// A user's last device has gone; they may come back within the grace.
+    pub(super) fn note_departure(&self, user: &UserId) {
+        let departure = Departure { user: user.clone(), left: Instant::now(), at: Time::now() };
+        self.departures.waiting.lock().push_back(departure);
+    }
+
+    pub(super) async fn announce_departures(&self) {
+        let grace = self.config().presence.grace.0;
+        while let Some(departure) = self.next_departure(grace) {
+            let order = self.departures.order.lock().await;
+            let Some((standing, peers)) = self.roster.forget(&departure.user) else { continue };
+            if standing.announced && standing.status != Status::Offline {
+                let (user, last_seen) = (departure.user.clone(), departure.at);
+                self.bus.publish(Event::Offline { user, last_seen, to: peers }).await;
+            }
+            drop(order);
+            self.keep_last_seen(vec![departure.user], departure.at).await;
+        }
+    }
+
+    /// Remembers, at shutdown, that everybody who is here was here until now.
+    pub async fn settle_presence(&self) {
+        self.keep_last_seen(self.roster.all_users(), Time::now()).await;
+    }
+
+    fn next_departure(&self, grace: std::time::Duration) -> Option<Departure> {
+        let mut waiting = self.departures.waiting.lock();
+        waiting.pop_front_if(|departure| departure.left.elapsed() >= grace)
+    }
+
+    async fn keep_last_seen(&self, users: Vec<UserId>, at: Time) {
+        let kept = self.store.write(move |tx| {
+            users.iter().try_for_each(|user| tx.set_last_seen(user, at))?;
+            Ok(())
+        });
+        if let Err(error) = kept.await {
+            // Presence is no promise; the next departure is kept again.
+            tracing::debug!(%error, "last seen was not stored");
+        }
+    }
+
+    async fn publish_change(&self, user: &UserId, before: &Standing, after: &Standing) {
+        let was_visible = before.announced && before.status != Status::Offline;
+        let is_visible = after.announced && after.status != Status::Offline;
+        let event = match (was_visible, is_visible) {
+            (_, true) if before == after => return,
+            (_, true) => Event::Online { user: user.clone(), status: after.status },
+            (true, false) => {
+                Event::Offline { user: user.clone(), last_seen: Time::now(), to: self.roster.peers(user) }
+            }
+            (false, false) => return,
+        };
+        self.bus.publish(event).await;
+    }
+}

@@ -1,0 +1,50 @@
+//! The way into every verb on a conversation: is the user in it, and may they see it?
+
+use crate::domain::access::{self, Member};
+use crate::domain::conversation::Conversation;
+use crate::domain::error::Error;
+use crate::domain::id::{ConversationId, MessageId, UserId};
+use crate::domain::message::Message;
+use crate::domain::time::Time;
+use crate::store::error::Abort;
+use crate::store::{Query, Seat};
+
+/// A member in their conversation.
+pub struct Seated {
+    pub seat: Seat,
+    pub member: Member,
+}
+
+impl Seated {
+    pub fn conversation(&self) -> &Conversation {
+        &self.seat.conversation
+    }
+}
+
+/// The member's seat; `open` says whether unknown users may join by themselves.
+///
+/// # Errors
+/// `NOT_FOUND`, `FORBIDDEN` or `BANNED`, as [`access::member`] has it.
+pub fn take(query: &Query<'_>, id: &ConversationId, user: &UserId, open: bool, now: Time) -> Result<Seated, Abort> {
+    let seat = query.seat(id, user)?.ok_or_else(|| Error::not_found("conversation"))?;
+    let member = access::member(&seat.conversation, seat.member.as_ref(), open, now)?.clone();
+    Ok(Seated { seat, member })
+}
+
+/// A message and the seat of `user` in its conversation. Where the user may not see the conversation, there is no
+/// such message.
+///
+/// # Errors
+/// `NOT_FOUND` or `BANNED`.
+pub fn take_at(query: &Query<'_>, id: MessageId, user: &UserId, now: Time) -> Result<(Seated, Message), Abort> {
+    let missing = || Error::not_found("message");
+    let message = query.message(id)?.ok_or_else(missing)?;
+    let seat = query.seat(&message.conversation, user)?.ok_or_else(missing)?;
+    let member = match access::member(&seat.conversation, seat.member.as_ref(), false, now) {
+        Ok(member) => member.clone(),
+        Err(refusal) if seat.member.is_some() => return Err(refusal.into()),
+        Err(refusal) if access::is_joinable(&seat.conversation, false) => return Err(refusal.into()),
+        Err(_) => return Err(missing().into()),
+    };
+    Ok((Seated { seat, member }, message))
+}

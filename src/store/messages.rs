@@ -1,0 +1,250 @@
+//! Messages, their order, and reactions to them.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::conversations::Seat;
+use super::error::Error;
+use super::rows::{MESSAGE, MESSAGE_FROM, MessageRow};
+use super::{Query, Tx, rows};
+use crate::domain::id::{MessageId, UserId};
+use crate::domain::message::{Draft, Message, Reactions};
+use crate::domain::time::Time;
+
+/// A part of a conversation's history, ascending by `seq`.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    pub messages: Vec<Message>,
+    pub has_more: bool,
+}
+
+/// Content bytes of one page at most: an answer must stay far below what a connection may have waiting.
+const MAX_PAGE_BYTES: usize = 1 << 20;
+
+impl Query<'_> {
+    pub fn message(&self, id: MessageId) -> Result<Option<Message>, Error> {
+        let mut statement =
+            self.connection.prepare_cached(&format!("SELECT {MESSAGE} FROM {MESSAGE_FROM} WHERE g.mid = ?1"))?;
+        let found = statement.query_row([id], rows::message).optional()?;
+        found.map(|row| self.with_reactions(row)).transpose()
+    }
+
+    /// The message that a retry of `draft` by the user of `seat` means.
+    pub fn message_by_client_id(&self, seat: &Seat, client_id: &str) -> Result<Option<Message>, Error> {
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT {MESSAGE} FROM {MESSAGE_FROM} WHERE g.conversation = ?1 AND g.sender = ?2 AND g.client_id = ?3"
+        ))?;
+        let found = statement
+            .query_row(params![seat.conversation_key, seat.user_key, client_id], rows::message)
+            .optional()?;
+        found.map(|row| self.with_reactions(row)).transpose()
+    }
+
+    pub(super) fn last_message(&self, conversation_key: i64) -> Result<Option<Message>, Error> {
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT {MESSAGE} FROM {MESSAGE_FROM} WHERE g.conversation = ?1 ORDER BY g.seq DESC LIMIT 1"
+        ))?;
+        let found = statement.query_row([conversation_key], rows::message).optional()?;
+        found.map(|row| self.with_reactions(row)).transpose()
+    }
+
+    /// The messages behind `after` (and before `before`), the first `limit` of them.
+    pub fn history_after(&self, seat: &Seat, after: u64, before: Option<u64>, limit: u32) -> Result<Page, Error> {
+        let before = before.unwrap_or(i64::MAX as u64);
+        self.history(seat, after, before, limit, "ASC")
+    }
+
+    /// The messages before `before`, the last `limit` of them.
+    pub fn history_before(&self, seat: &Seat, before: Option<u64>, limit: u32) -> Result<Page, Error> {
+        let mut page = self.history(seat, 0, before.unwrap_or(i64::MAX as u64), limit, "DESC")?;
+        page.messages.reverse();
+        Ok(page)
+    }
+
+    fn history(&self, seat: &Seat, after: u64, before: u64, limit: u32, order: &str) -> Result<Page, Error> {
+        let bound = |seq: u64| i64::try_from(seq).unwrap_or(i64::MAX);
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT {MESSAGE} FROM {MESSAGE_FROM} \
+             WHERE g.conversation = ?1 AND g.seq > ?2 AND g.seq < ?3 ORDER BY g.seq {order} LIMIT ?4"
+        ))?;
+        let mut found =
+            statement.query(params![seat.conversation_key, bound(after), bound(before), i64::from(limit) + 1])?;
+        let mut page = Page::default();
+        let mut bytes = 0;
+        while let Some(row) = found.next()? {
+            let row = rows::message(row)?;
+            let size = row.message.content.as_ref().map_or(0, String::len) + 512;
+            if page.messages.len() == limit as usize || (bytes > 0 && bytes + size > MAX_PAGE_BYTES) {
+                page.has_more = true;
+                break;
+            }
+            bytes += size;
+            page.messages.push(self.with_reactions(row)?);
+        }
+        Ok(page)
+    }
+
+    pub(super) fn with_reactions(&self, row: MessageRow) -> Result<Message, Error> {
+        let mut message = row.message;
+        if row.reacted {
+            message.reactions = self.reactions(row.key)?;
+        }
+        Ok(message)
+    }
+
+    fn reactions(&self, message_key: i64) -> Result<Reactions, Error> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT r.emoji, u.uid FROM reactions r JOIN users u ON u.id = r.user WHERE r.message = ?1 ORDER BY r.at",
+        )?;
+        let mut found = statement.query([message_key])?;
+        let mut reactions = Reactions::default();
+        while let Some(row) = found.next()? {
+            let emoji: String = row.get(0)?;
+            reactions.add(&emoji, row.get(1)?);
+        }
+        Ok(reactions)
+    }
+}
+
+impl Tx<'_> {
+    /// Gives `draft` the next place in its conversation. The user of `seat` must be a member.
+    pub fn insert_message(
+        &mut self,
+        seat: &Seat,
+        draft: Draft,
+        sender: &UserId,
+        mentions: Vec<UserId>,
+        now: Time,
+    ) -> Result<Message, Error> {
+        let seq: u64 = self
+            .connection
+            .prepare_cached(
+                "UPDATE conversations SET last_seq = last_seq + 1, active_at = ?2 WHERE id = ?1 RETURNING last_seq",
+            )?
+            .query_row(params![seat.conversation_key, now], |row| row.get(0))?;
+        let message = Message {
+            id: MessageId::generate(),
+            conversation: draft.conversation,
+            seq,
+            sender: sender.clone(),
+            content: Some(draft.content),
+            kind: draft.kind,
+            at: now,
+            client_id: draft.client_id,
+            reply_to: draft.reply_to,
+            attachments: draft.attachments,
+            metadata: draft.metadata,
+            mentions,
+            reactions: Reactions::default(),
+            edited_at: None,
+            deleted_at: None,
+        };
+        self.connection
+            .prepare_cached(
+                "INSERT INTO messages \
+                 (mid, conversation, seq, sender, content, kind, at, client_id, reply_to, attachments, metadata, mentions) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            )?
+            .execute(params![
+                message.id,
+                seat.conversation_key,
+                seq,
+                seat.user_key,
+                message.content,
+                message.kind,
+                now,
+                message.client_id,
+                message.reply_to,
+                message.attachments,
+                message.metadata,
+                rows::join_mentions(&message.mentions),
+            ])?;
+        self.connection
+            .prepare_cached("UPDATE members SET own_unread = own_unread + 1 WHERE conversation = ?1 AND user = ?2")?
+            .execute(params![seat.conversation_key, seat.user_key])?;
+        Ok(message)
+    }
+
+    /// Writes what an edit changes: content, mentions and its time.
+    pub fn update_content(&mut self, message: &Message) -> Result<(), Error> {
+        self.connection
+            .prepare_cached("UPDATE messages SET content = ?2, mentions = ?3, edited_at = ?4 WHERE mid = ?1")?
+            .execute(params![
+                message.id,
+                message.content,
+                rows::join_mentions(&message.mentions),
+                message.edited_at
+            ])?;
+        Ok(())
+    }
+
+    /// Leaves a tombstone: who, when and where stay, what was said goes.
+    pub fn bury(&mut self, message: &mut Message, now: Time) -> Result<(), Error> {
+        message.content = None;
+        message.attachments = None;
+        message.metadata = None;
+        message.mentions.clear();
+        message.reactions = Reactions::default();
+        message.deleted_at = Some(now);
+        self.connection
+            .prepare_cached(
+                "UPDATE messages SET content = NULL, attachments = NULL, metadata = NULL, mentions = NULL, reacted = 0, \
+                 deleted_at = ?2 WHERE mid = ?1",
+            )?
+            .execute(params![message.id, now])?;
+        self.connection
+            .prepare_cached("DELETE FROM reactions WHERE message = (SELECT id FROM messages WHERE mid = ?1)")?
+            .execute([message.id])?;
+        Ok(())
+    }
+
+    /// Adds or takes back a reaction; None where it was so before, else the reactions as they are now.
+    pub fn react(
+        &mut self,
+        id: MessageId,
+        user: &UserId,
+        emoji: &str,
+        remove: bool,
+        now: Time,
+    ) -> Result<Option<Reactions>, Error> {
+        let user_key = self.ensure_user(user)?;
+        let key: i64 = self
+            .connection
+            .prepare_cached("SELECT id FROM messages WHERE mid = ?1")?
+            .query_row([id], |row| row.get(0))?;
+        let changed = if remove {
+            self.connection
+                .prepare_cached("DELETE FROM reactions WHERE message = ?1 AND emoji = ?2 AND user = ?3")?
+                .execute(params![key, emoji, user_key])?
+        } else {
+            self.connection
+                .prepare_cached("INSERT OR IGNORE INTO reactions (message, emoji, user, at) VALUES (?1, ?2, ?3, ?4)")?
+                .execute(params![key, emoji, user_key, now])?
+        };
+        if changed == 0 {
+            return Ok(None);
+        }
+        let reactions = self.reactions(key)?;
+        self.connection
+            .prepare_cached("UPDATE messages SET reacted = ?2 WHERE id = ?1")?
+            .execute(params![key, !reactions.is_empty()])?;
+        Ok(Some(reactions))
+    }
+
+    /// Deletes up to `limit` messages that are older than `before`, and tells how many.
+    pub fn prune(&mut self, before: Time, limit: u32) -> Result<usize, Error> {
+        let mut old = self.connection.prepare_cached(
+            "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE at < ?1 ORDER BY id LIMIT ?2) \
+             RETURNING conversation, seq",
+        )?;
+        let pruned = old
+            .query_map(params![before, limit], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut first = self
+            .connection
+            .prepare_cached("UPDATE conversations SET first_seq = MAX(first_seq, ?2 + 1) WHERE id = ?1")?;
+        for (conversation, seq) in &pruned {
+            first.execute([conversation, seq])?;
+        }
+        Ok(pruned.len())
+    }
+}

@@ -1,0 +1,124 @@
+//! The one thread that writes, in groups: all that waited while the last commit ran goes into the next one.
+//!
+//! A job runs in a savepoint of the group's transaction, so a job that fails leaves no trace and harms no other. After
+//! the commit (with `durability = "full"`: after the sync to the disk) the events of the group are published in the
+//! order of their writing, and only then the jobs are answered.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, mpsc};
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::Health;
+use super::error::{Abort, Error};
+use super::tx::Tx;
+use crate::domain::event::Event;
+
+/// Jobs of one commit at most: a bound on how long the first of them waits.
+const MAX_GROUP: usize = 256;
+/// Writes that may wait; more are refused at once.
+pub const MAX_WAITING: usize = 8_192;
+
+/// Takes the events of a commit, in order. It may block: that is how a full bus slows the writers down.
+pub type Publish = Box<dyn Fn(Vec<Event>) + Send>;
+
+pub trait Job: Send {
+    /// Does the work; false where what it wrote must be undone.
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool;
+    /// Answers, once the group was committed or lost.
+    fn finish(self: Box<Self>, committed: bool);
+}
+
+/// A piece of work and the way back to whoever waits for it.
+pub struct Work<F, R> {
+    work: Option<F>,
+    result: Option<Result<R, Abort>>,
+    reply: oneshot::Sender<Result<R, Abort>>,
+}
+
+impl<F, R> Work<F, R> {
+    pub fn new(work: F, reply: oneshot::Sender<Result<R, Abort>>) -> Self {
+        Work { work: Some(work), result: None, reply }
+    }
+}
+
+impl<F, R> Job for Work<F, R>
+where
+    F: FnOnce(&mut Tx<'_>) -> Result<R, Abort> + Send,
+    R: Send,
+{
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool {
+        let work = self.work.take().expect("a job runs once");
+        let result = std::panic::catch_unwind(AssertUnwindSafe(|| work(tx)));
+        let result = result.unwrap_or(Err(Abort::Failed(Error::Panicked)));
+        let keep = result.is_ok();
+        self.result = Some(result);
+        keep
+    }
+
+    fn finish(self: Box<Self>, committed: bool) {
+        let result = match self.result {
+            Some(Ok(value)) if committed => Ok(value),
+            Some(Err(abort)) => Err(abort),
+            _ => Err(Abort::Failed(Error::Closed)),
+        };
+        // Whoever asked may have gone; the work is done all the same.
+        let _ = self.reply.send(result);
+    }
+}
+
+pub fn run(mut connection: Connection, jobs: &mpsc::Receiver<Box<dyn Job>>, publish: &Publish, health: &Arc<Health>) {
+    let mut group: Vec<Box<dyn Job>> = Vec::with_capacity(MAX_GROUP);
+    while let Ok(first) = jobs.recv() {
+        group.push(first);
+        group.extend(jobs.try_iter().take(MAX_GROUP - 1));
+        let outcome = commit_group(&mut connection, &mut group);
+        let committed = outcome.is_ok();
+        match outcome {
+            Ok(events) => {
+                health.writes.fetch_add(group.len() as u64, Ordering::Relaxed);
+                health.writable(Ok(()));
+                if !events.is_empty() {
+                    publish(events);
+                }
+            }
+            Err(error) => health.writable(Err(&error)),
+        }
+        for job in group.drain(..) {
+            job.finish(committed);
+        }
+    }
+}
+
+fn commit_group(connection: &mut Connection, group: &mut [Box<dyn Job>]) -> Result<Vec<Event>, Error> {
+    // Dropping the transaction on any error rolls it back.
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let mut events = Vec::new();
+    let alone = group.len() == 1;
+    for job in group {
+        let kept = events.len();
+        if !alone {
+            transaction.prepare_cached("SAVEPOINT job")?.execute([])?;
+        }
+        let mut tx = Tx::new(&transaction, &mut events);
+        if job.run(&mut tx) {
+            if !alone {
+                transaction.prepare_cached("RELEASE job")?.execute([])?;
+            }
+        } else {
+            events.truncate(kept);
+            if alone {
+                // The one job left the transaction unusable or unwanted: nothing is to be committed.
+                transaction.rollback()?;
+                return Ok(events);
+            }
+            // A full disk may have ended the whole transaction already; then this fails, and the group with it.
+            transaction.prepare_cached("ROLLBACK TO job")?.execute([])?;
+            transaction.prepare_cached("RELEASE job")?.execute([])?;
+        }
+    }
+    transaction.commit()?;
+    Ok(events)
+}
