@@ -32,6 +32,7 @@ pub use self::conversation::{Changes, NewConversation};
 use self::config::Config;
 pub use self::list::Joined;
 pub use self::member::MemberChange;
+pub use self::retention::INTERVAL as RETENTION_INTERVAL;
 pub use self::send::Sent;
 use crate::bus::Bus;
 use crate::domain::id::{ConnectionId, UserId};

@@ -11,7 +11,7 @@ use crate::domain::time::Time;
 const PER_WRITE: u32 = 200;
 
 /// How often to look for messages that are too old.
-pub const INTERVAL: Duration = Duration::from_secs(60);
+pub const INTERVAL: Duration = Duration::from_secs(10);
 
 impl Chat {
     /// Deletes what is older than the retention allows; how many messages that were.

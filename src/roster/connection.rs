@@ -1,6 +1,7 @@
 //! One connected device: what reaches it, in which order, and what it missed.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use parking_lot::Mutex;
@@ -23,7 +24,7 @@ pub struct Connection {
     pub id: ConnectionId,
     pub user: UserId,
     pub device: Option<String>,
-    outlet: Box<dyn Outlet>,
+    outlet: Arc<dyn Outlet>,
     phase: AtomicU8,
     state: Mutex<State>,
     /// What the device follows; None once the connection has ended, so that nothing is added behind its back.
@@ -48,7 +49,7 @@ pub enum Handed {
 }
 
 impl Connection {
-    pub fn new(id: ConnectionId, user: UserId, device: Option<String>, outlet: Box<dyn Outlet>) -> Self {
+    pub fn new(id: ConnectionId, user: UserId, device: Option<String>, outlet: Arc<dyn Outlet>) -> Self {
         Connection {
             id,
             user,
@@ -130,6 +131,11 @@ impl Connection {
         true
     }
 
+    /// Whether everything that was handed over has left this process.
+    pub fn is_flushed(&self) -> bool {
+        self.outlet.is_flushed()
+    }
+
     /// Ends the session for good; the client does not come back by itself.
     pub fn disconnect(&self) {
         self.outlet.disconnect();
@@ -143,8 +149,6 @@ impl Connection {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     /// An outlet with room for `room` packets, which the test takes out again.
@@ -164,6 +168,9 @@ mod tests {
             let inner = self.0.lock();
             inner.1.len() * 2 <= inner.0
         }
+        fn is_flushed(&self) -> bool {
+            self.0.lock().1.is_empty()
+        }
         fn disconnect(&self) {}
         fn cut(&self) {}
     }
@@ -177,7 +184,7 @@ mod tests {
     fn connection(room: usize) -> (Connection, Narrow) {
         let outlet = Narrow(Arc::new(Mutex::new((room, Vec::new()))));
         let user = UserId::stored("ann");
-        (Connection::new(ConnectionId(1), user, None, Box::new(outlet.clone())), outlet)
+        (Connection::new(ConnectionId(1), user, None, Arc::new(outlet.clone())), outlet)
     }
 
     fn event(n: u64) -> Packet {

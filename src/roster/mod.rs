@@ -167,13 +167,18 @@ impl Roster {
         self.sweep(conversation);
     }
 
-    /// All members that are connected are out of a conversation that is no more.
-    pub fn conversation_deleted(&self, conversation: &ConversationId) {
+    /// The members of a conversation that are connected.
+    pub fn members_here(&self, conversation: &ConversationId) -> HashSet<UserId> {
         let mut present = HashSet::new();
         if let Some(room) = self.room(conversation) {
             room.present(&mut present);
         }
-        for user in present {
+        present
+    }
+
+    /// All members that are connected are out of a conversation that is no more.
+    pub fn conversation_deleted(&self, conversation: &ConversationId) {
+        for user in self.members_here(conversation) {
             self.member_removed(conversation, &user);
         }
     }

@@ -14,6 +14,9 @@ pub trait Outlet: Send + Sync + 'static {
     /// Whether at least half of the connection's buffer is free again.
     fn has_room(&self) -> bool;
 
+    /// Whether everything that was handed over has left this process.
+    fn is_flushed(&self) -> bool;
+
     /// Ends the session for good: the client is told and does not come back by itself.
     fn disconnect(&self);
 

@@ -24,9 +24,9 @@ impl Query<'_> {
     pub fn search(&self, search: &Search<'_>, now: Time) -> Result<(Vec<Message>, Option<i64>), Error> {
         let Some(expression) = match_expression(search.words) else { return Ok((Vec::new(), None)) };
         let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT {MESSAGE} FROM messages_fts f JOIN {MESSAGE_FROM} ON g.id = f.rowid \
+            "SELECT {MESSAGE} FROM messages_fts f CROSS JOIN {MESSAGE_FROM} \
              JOIN members m ON m.conversation = g.conversation AND m.user = (SELECT id FROM users WHERE uid = ?2) \
-             WHERE f.messages_fts MATCH ?1 AND f.rowid < ?3 AND (?4 IS NULL OR c.cid = ?4) \
+             WHERE g.id = f.rowid AND f.messages_fts MATCH ?1 AND f.rowid < ?3 AND (?4 IS NULL OR c.cid = ?4) \
                AND (m.banned_until IS NULL OR m.banned_until <= ?5) \
              ORDER BY f.rowid DESC LIMIT ?6",
         ))?;

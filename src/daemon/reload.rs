@@ -1,0 +1,96 @@
+//! SIGHUP: takes what a reload may change, keeps every connection, and changes nothing where the new files are wrong.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::config::{self, Inputs, Loaded, Problems};
+use super::logging;
+use crate::auth::{self, Verifier};
+use crate::{chat, session, wire};
+
+/// The parts of the configuration that rooms look at while they run.
+pub struct Live {
+    pub auth: Arc<ArcSwap<auth::config::Config>>,
+    pub verifier: Arc<ArcSwap<Verifier>>,
+    pub chat: Arc<ArcSwap<chat::config::Config>>,
+    pub limits: Arc<ArcSwap<session::config::Config>>,
+    pub cors: Arc<ArcSwap<wire::config::Cors>>,
+}
+
+impl Live {
+    pub fn new(config: &config::Config, verifier: Verifier) -> Self {
+        Live {
+            auth: Arc::new(ArcSwap::from_pointee(config.auth.clone())),
+            verifier: Arc::new(ArcSwap::from_pointee(verifier)),
+            chat: Arc::new(ArcSwap::from_pointee(config.chat.clone())),
+            limits: Arc::new(ArcSwap::from_pointee(config.limits.clone())),
+            cors: Arc::new(ArcSwap::from_pointee(config.cors.clone())),
+        }
+    }
+}
+
+/// What a reload starts from.
+pub struct Running {
+    pub inputs: Inputs,
+    pub loaded: Loaded,
+    pub state_dir: PathBuf,
+    pub live: Live,
+    pub log: logging::Handle,
+}
+
+impl Running {
+    /// Reads the files again and applies what may change; says what was done.
+    pub fn reload(&mut self) {
+        match self.apply() {
+            Ok(changes) => {
+                for change in &changes {
+                    tracing::info!(config.key = change.key, "{change}");
+                }
+                let waiting = changes.iter().filter(|change| !change.reloadable).count();
+                tracing::info!(
+                    config.applied = changes.len() - waiting,
+                    config.needs_restart = waiting,
+                    "configuration reloaded"
+                );
+            }
+            Err(problems) => tracing::warn!(reason = %problems, "configuration not reloaded"),
+        }
+    }
+
+    fn apply(&mut self) -> Result<Vec<config::Change>, Problems> {
+        let fresh = config::load(&self.inputs)?;
+        let reload = self.loaded.reload(&fresh)?;
+        let config = &reload.loaded.config;
+        let previous = self.live.verifier.load_full();
+        // Key files may have new contents under their old names, so they are read in any case.
+        let verifier = load_verifier(&reload.loaded, &self.state_dir, Some(&previous))?;
+        if let Err(error) = self.log.apply(&config.log) {
+            tracing::warn!(%error, "the log goes on as it was");
+        }
+        self.live.verifier.store(Arc::new(verifier));
+        self.live.auth.store(Arc::new(config.auth.clone()));
+        self.live.chat.store(Arc::new(config.chat.clone()));
+        self.live.limits.store(Arc::new(config.limits.clone()));
+        self.live.cors.store(Arc::new(config.cors.clone()));
+        self.loaded = reload.loaded;
+        Ok(reload.changes)
+    }
+}
+
+/// The keys of `[auth]`; what is wrong with them is shown where the configuration names them.
+///
+/// # Errors
+/// Where a key cannot be read or cannot be used.
+pub fn load_verifier(
+    loaded: &Loaded,
+    state_dir: &std::path::Path,
+    previous: Option<&Verifier>,
+) -> Result<Verifier, Problems> {
+    Verifier::load_with(&loaded.config.auth, state_dir, previous).map_err(|error| {
+        let problems = error.problems.iter();
+        let located = problems.map(|problem| loaded.sources.problem(&format!("auth.{}", problem.key), &problem.message));
+        Problems::from(located.collect::<Vec<_>>())
+    })
+}

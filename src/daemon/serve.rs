@@ -1,0 +1,271 @@
+//! The daemon's life: every room built in order, work until a signal, everything ended in order.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::config::{Inputs, Loaded};
+use super::reload::{self, Live, Running};
+use super::signals::{self, Wish};
+use super::{exit, logging, state_dir};
+use crate::chat::{self, Chat};
+use crate::domain::error::{Code, Error};
+use crate::domain::time::Time;
+use crate::roster::Roster;
+use crate::roster::packet::Packet;
+use crate::session::{Sessions, quota::Quotas};
+use crate::store::Store;
+use crate::wire::connect::Door;
+use crate::wire::dispatch::Shared;
+use crate::wire::event::server;
+use crate::wire::health::Health;
+use crate::wire::server::{Server, Setup};
+use crate::wire::payload::encode::ErrorBody;
+use crate::{bus, wire};
+
+/// How long a drain waits for clients to read what is on its way to them; the rest of the time is for the store.
+const FLUSH_GRACE: Duration = Duration::from_secs(3);
+
+/// How long connections that have nothing more to say may take to end by themselves.
+const CLOSE_GRACE: Duration = Duration::from_millis(200);
+
+/// Runs until a signal ends it.
+pub fn run(inputs: Inputs, loaded: Loaded, state_dir: PathBuf, log: logging::Handle) -> ExitCode {
+    if let Err(error) = state_dir::create(&state_dir) {
+        tracing::error!(%error, path = %state_dir.display(), "the state directory cannot be made");
+        return exit::UNAVAILABLE.into();
+    }
+    let verifier = match reload::load_verifier(&loaded, &state_dir, None) {
+        Ok(verifier) => verifier,
+        Err(problems) => {
+            eprintln!("{problems}");
+            return exit::CONFIG.into();
+        }
+    };
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.enable_all().thread_name("chatd");
+    if let Some(workers) = loaded.config.server.workers {
+        runtime.worker_threads(workers as usize);
+    }
+    let runtime = match runtime.build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "the runtime cannot be started");
+            return exit::UNAVAILABLE.into();
+        }
+    };
+    let live = Live::new(&loaded.config, verifier);
+    let code = runtime.block_on(serve(Running { inputs, loaded, state_dir, live, log }));
+    // What is left are connections that were cut; nothing of theirs is waited for.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    code
+}
+
+/// The rooms at work.
+struct House {
+    chat: Arc<Chat>,
+    sessions: Arc<Sessions>,
+    server: Server,
+    /// Tasks that work off the queues of connections.
+    dispatch: TaskTracker,
+    draining: Arc<AtomicBool>,
+    /// Ends the tasks that go on for ever.
+    end: CancellationToken,
+}
+
+async fn serve(mut running: Running) -> ExitCode {
+    let mut wishes = match signals::listen() {
+        Ok(wishes) => wishes,
+        Err(error) => {
+            tracing::error!(%error, "signals cannot be handled");
+            return exit::UNAVAILABLE.into();
+        }
+    };
+    let house = match build(&running).await {
+        Ok(house) => house,
+        Err(code) => return code.into(),
+    };
+    for notice in &running.loaded.sources.notices {
+        tracing::info!("{notice}");
+    }
+    if let Some(path) = running.live.verifier.load().uses_generated_secret() {
+        tracing::info!(
+            auth.secret_file = %path.display(),
+            "no token key is configured, using a generated one; for a token to try it out: chatd token --user USER"
+        );
+    }
+    for address in house.server.addresses() {
+        tracing::info!(%address, "listening");
+    }
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), store = %house.chat.store().path().display(), "ready");
+    while let Some(wish) = wishes.recv().await {
+        match wish {
+            Wish::Reload => running.reload(),
+            Wish::Stop => break,
+        }
+    }
+    drain(house, running.loaded.config.server.drain_timeout.0).await;
+    ExitCode::SUCCESS
+}
+
+async fn build(running: &Running) -> Result<House, u8> {
+    let config = &running.loaded.config;
+    let live = &running.live;
+    let lanes = std::thread::available_parallelism().map_or(2, usize::from);
+    let (bus, lanes) = bus::local(lanes);
+    let publisher = bus.clone();
+    let publish = Box::new(move |events: Vec<_>| {
+        for event in events {
+            publisher.publish_blocking(event);
+        }
+    });
+    let store = Store::open(&config.store, &running.state_dir, publish).map_err(|error| {
+        tracing::error!("{error}");
+        exit::UNAVAILABLE
+    })?;
+    let chat = Arc::new(Chat::new(store, bus, Arc::<Roster>::default(), Arc::clone(&live.chat)));
+    for lane in lanes {
+        tokio::spawn(wire::deliver::run(Arc::clone(&chat), lane));
+    }
+    let sessions = Arc::<Sessions>::default();
+    let draining = Arc::new(AtomicBool::new(false));
+    let dispatch = TaskTracker::new();
+    let shared = Arc::new(Shared {
+        chat: Arc::clone(&chat),
+        verifier: Arc::clone(&live.verifier),
+        sessions: Arc::clone(&sessions),
+        tasks: dispatch.clone(),
+        draining: Arc::clone(&draining),
+    });
+    let door = Door::new(shared, Arc::clone(&live.auth), Arc::clone(&live.limits), Arc::<Quotas>::default());
+    let doctor = Arc::clone(&chat);
+    let checkup = move || Health {
+        initialized: doctor.store().health().is_writable(),
+        connected: doctor.roster().connection_count(),
+        rooms: doctor.roster().room_count(),
+    };
+    let setup = Setup {
+        server: config.server.clone(),
+        ping: config.ping.clone(),
+        transports: config.transports.clone(),
+        cors: Arc::clone(&live.cors),
+        limits: Arc::clone(&live.limits),
+        health: Arc::new(checkup),
+    };
+    let mut server = Server::bind(setup).await.map_err(|error| {
+        tracing::error!("{error}");
+        exit::UNAVAILABLE
+    })?;
+    server.io().ns("/", door);
+    server.start();
+    let end = CancellationToken::new();
+    let house = House { chat, sessions, server, dispatch, draining, end };
+    house.start_clocks(live);
+    Ok(house)
+}
+
+impl House {
+    /// Starts what happens at intervals.
+    fn start_clocks(&self, live: &Live) {
+        let chat = Arc::clone(&self.chat);
+        every(chat::TICK, &self.end, move || {
+            let chat = Arc::clone(&chat);
+            async move {
+                chat.tick().await;
+                wire::deliver::catch_up(&chat);
+            }
+        });
+        let (sessions, auth) = (Arc::clone(&self.sessions), Arc::clone(&live.auth));
+        every(Duration::from_secs(1), &self.end, move || {
+            if auth.load().disconnect_on_expiry {
+                end_expired(&sessions);
+            }
+            std::future::ready(())
+        });
+        let chat = Arc::clone(&self.chat);
+        every(chat::RETENTION_INTERVAL, &self.end, move || {
+            let chat = Arc::clone(&chat);
+            async move {
+                match chat.prune().await {
+                    Ok(0) => {}
+                    Ok(count) => tracing::info!(store.pruned = count, "old messages are gone"),
+                    Err(error) => tracing::warn!(%error, "old messages could not be deleted"),
+                }
+            }
+        });
+    }
+}
+
+/// Calls `work` at every `interval` until `end`.
+fn every<F, Fut>(interval: Duration, end: &CancellationToken, mut work: F)
+where
+    F: FnMut() -> Fut + Send + 'static,
+    Fut: Future<Output = ()> + Send,
+{
+    let end = end.clone();
+    tokio::spawn(async move {
+        let mut clock = tokio::time::interval(interval);
+        clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = end.cancelled() => return,
+                _ = clock.tick() => work().await,
+            }
+        }
+    });
+}
+
+/// Disconnects whoever has outlived their token.
+fn end_expired(sessions: &Sessions) {
+    let now = Time::now();
+    for session in sessions.all().iter().filter(|session| session.is_expired(now)) {
+        let error = Error::new(Code::TokenExpired, "the token has expired");
+        session.connection.answer(&Packet::event(server::ERROR, &ErrorBody::of(&error)));
+        session.connection.disconnect();
+        tracing::debug!(connection.id = %session.connection.id, user.id = %session.actor.user, "token expired");
+    }
+}
+
+/// Tells everybody, finishes what was begun, and closes the store; all within `timeout`, whatever the clients do.
+async fn drain(house: House, timeout: Duration) {
+    let deadline = Instant::now() + timeout;
+    let sessions = house.sessions.all();
+    tracing::info!(connections = sessions.len(), "draining");
+    house.draining.store(true, Ordering::Relaxed);
+    house.server.drain();
+    house.server.stop_accepting();
+    for session in &sessions {
+        let body = serde_json::json!({ "reconnectAfterMs": reconnect_after(sessions.len()) });
+        session.connection.answer(&Packet::event(server::SHUTDOWN, &body));
+    }
+    house.dispatch.close();
+    if tokio::time::timeout_at(deadline, house.dispatch.wait()).await.is_err() {
+        tracing::warn!("not everything that was begun could be finished in time");
+    }
+    house.end.cancel();
+    house.chat.settle_receipts().await;
+    house.chat.settle_presence().await;
+    let flushed_by = deadline.min(Instant::now() + FLUSH_GRACE);
+    while sessions.iter().any(|session| !session.connection.is_flushed()) && Instant::now() < flushed_by {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    house.server.close(CLOSE_GRACE).await;
+    let store = house.chat.store().clone();
+    let closed = tokio::task::spawn_blocking(move || store.close());
+    if tokio::time::timeout_at(deadline + Duration::from_secs(1), closed).await.is_err() {
+        tracing::error!("the store did not close in time");
+    }
+    tracing::info!("stopped");
+}
+
+/// When a client should come back: at random, over a span that grows with the number of clients.
+fn reconnect_after(connections: usize) -> u64 {
+    let spread = (connections as u64 * 2).clamp(1_000, 30_000);
+    250 + uuid::Uuid::new_v4().as_u64_pair().1 % spread
+}

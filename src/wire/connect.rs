@@ -1,0 +1,155 @@
+//! A client connects: its token is verified, its place counted, its device brought in.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use socketioxide::adapter::LocalAdapter;
+use socketioxide::handler::{ConnectHandler, MessageHandler};
+use socketioxide::socket::Socket;
+use socketioxide_core::Value;
+
+use super::dispatch::{Dispatcher, Shared};
+use super::outlet::SessionOutlet;
+use super::payload::handshake::Handshake;
+use super::sessions;
+use crate::auth::{self, Identity};
+use crate::domain::error::{Code, Error};
+use crate::domain::id::ConnectionId;
+use crate::roster::connection::Connection;
+use crate::session::Session;
+use crate::session::config::Config as Limits;
+use crate::session::quota::{Place, Quotas};
+
+/// Lets clients in; handed to the library for the namespace `/`.
+#[derive(Clone)]
+pub struct Door(Arc<Inner>);
+
+struct Inner {
+    shared: Arc<Shared>,
+    auth: Arc<ArcSwap<auth::config::Config>>,
+    limits: Arc<ArcSwap<Limits>>,
+    quotas: Arc<Quotas>,
+    next_id: AtomicU64,
+}
+
+/// A client that may come in, between the two calls of the library. Where the second call never comes, dropping this
+/// gives the place back.
+#[derive(Clone)]
+struct Admitted(Arc<parking_lot::Mutex<Option<(Identity, Handshake, Place)>>>);
+
+/// Marks the handlers as such for the library, which tells them apart by it.
+pub enum Raw {}
+
+type Refused = Box<dyn std::fmt::Display + Send>;
+
+impl Door {
+    pub fn new(
+        shared: Arc<Shared>,
+        auth: Arc<ArcSwap<auth::config::Config>>,
+        limits: Arc<ArcSwap<Limits>>,
+        quotas: Arc<Quotas>,
+    ) -> Self {
+        Door(Arc::new(Inner { shared, auth, limits, quotas, next_id: AtomicU64::new(1) }))
+    }
+
+    async fn admit(&self, socket: &Socket, auth: Option<&Value>) -> Result<(), Error> {
+        if self.0.shared.draining.load(Ordering::Relaxed) {
+            return Err(Error::unavailable("the server is going down, reconnect"));
+        }
+        let handshake = Handshake::parse(auth.and_then(Value::as_str).map(|auth| auth.as_str()))?;
+        let token = match &handshake.token {
+            Some(token) => Some(token.clone()),
+            None => self.token_of_request(socket),
+        };
+        let token = token.ok_or_else(|| Error::new(Code::TokenMissing, "token: none was given"))?;
+        let identity = self.0.shared.verifier.load_full().verify(&token).await?;
+        let place = self.0.quotas.take_place(&identity.user, &self.0.limits.load())?;
+        let admitted = parking_lot::Mutex::new(Some((identity, handshake, place)));
+        socket.extensions.insert(Admitted(Arc::new(admitted)));
+        Ok(())
+    }
+
+    /// The token of the request that opened the session: `Authorization: Bearer`, else `?token=` where it is allowed.
+    fn token_of_request(&self, socket: &Socket) -> Option<String> {
+        let request = socket.req_parts();
+        let header = request.headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let bearer = header.and_then(|value| {
+            let (scheme, token) = value.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+        });
+        if bearer.is_some() || !self.0.auth.load().allow_query_token {
+            return bearer;
+        }
+        let query = request.uri.query()?;
+        // A JWT in compact form has no character that a URL would have to escape.
+        query.split('&').find_map(|pair| pair.strip_prefix("token=")).map(str::to_owned)
+    }
+
+    /// Makes a session of an admitted client, and lets its events come.
+    fn open(&self, socket: &Arc<Socket>) -> Option<()> {
+        let admitted = socket.extensions.remove::<Admitted>()?;
+        let (identity, handshake, place) = admitted.0.lock().take()?;
+        let transport = sessions::Session::of(socket)?;
+        transport.authenticated();
+        let outlet = SessionOutlet::new(Arc::clone(socket))?;
+        let id = ConnectionId(self.0.next_id.fetch_add(1, Ordering::Relaxed));
+        let span = tracing::info_span!("connection", connection.id = %id, user.id = %identity.user);
+        let connection = Arc::new(Connection::new(id, identity.user.clone(), handshake.device.clone(), outlet));
+        let session = Arc::new(Session::new(connection, &identity, Arc::clone(&self.0.limits), Arc::clone(&self.0.quotas)));
+        self.0.shared.sessions.add(&session);
+        let dispatcher = Dispatcher::new(Arc::clone(&self.0.shared), session, socket.id.to_string(), span);
+        socket.on_fallback(Events(Arc::clone(&dispatcher)));
+        let leaving = Arc::clone(&dispatcher);
+        // The library calls a handler once and drops it, and the user's place with it.
+        let place = Arc::new(place);
+        socket.on_disconnect(move || {
+            drop(place);
+            transport.ended();
+            leaving.goodbye();
+            std::future::ready(())
+        });
+        dispatcher.hello(handshake);
+        Some(())
+    }
+}
+
+impl ConnectHandler<LocalAdapter, Raw> for Door {
+    fn call(&self, socket: Arc<Socket>, _: Option<Value>) {
+        if self.open(&socket).is_none() {
+            tracing::error!("a session was opened that nobody had admitted");
+            // The client learns by the disconnect; where its channel is full it is gone anyway.
+            let _ = socket.disconnect();
+        }
+    }
+
+    fn call_middleware<'a>(
+        &'a self,
+        socket: Arc<Socket>,
+        auth: &'a Option<Value>,
+    ) -> Pin<Box<dyn Future<Output = Result<(), Refused>> + Send + 'a>> {
+        Box::pin(async move {
+            self.admit(&socket, auth.as_ref()).await.map_err(|error| {
+                tracing::debug!(%error, "refused");
+                Box::new(error) as Refused
+            })
+        })
+    }
+}
+
+/// Takes the events of one connection as they come, without a task for each.
+struct Events(Arc<Dispatcher>);
+
+impl MessageHandler<LocalAdapter, Raw> for Events {
+    fn call(&self, _: Arc<Socket>, event: Value, ack: Option<i64>) {
+        match event {
+            Value::Str(text, attachments) => {
+                let has_binary = attachments.is_some_and(|list| !list.is_empty());
+                self.0.event(text.as_str().to_owned(), has_binary, ack);
+            }
+            Value::Bytes(_) => self.0.event(String::new(), true, ack),
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! One queue of events for each connection, worked off in order: parse, admit, run the verb, answer.
+//!
+//! The library hands events over in the order of their arrival, in the connection's own read task; there they are only
+//! put into the queue. A task works the queue off while there is something in it, so an idle connection has none.
+//! Sends do not wait for each other's commit: they enter the store in their order, go into one commit, and are
+//! answered in their order. Everything else waits until what came before it is done.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::FutureExt;
+use parking_lot::Mutex;
+use serde_json::Value;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+
+use super::event::{ClientEvent, server};
+use super::payload::encode::{self, ErrorBody};
+use super::payload::handshake::Handshake;
+use super::payload::request::{self, Request};
+use super::verbs;
+use crate::auth::Verifier;
+use crate::chat::Chat;
+use crate::domain::error::{Code, Error};
+use crate::roster::packet::Packet;
+use crate::session::{Admission, Session, Sessions};
+
+/// Events of one connection that may wait.
+const MAX_WAITING: usize = 4_096;
+/// Bytes of events of one connection that may wait; one event may always wait.
+const MAX_WAITING_BYTES: usize = 4 << 20;
+/// Sends of one connection that may be on their way into the store.
+const MAX_IN_FLIGHT: usize = 64;
+
+/// What every connection's dispatcher works with.
+pub struct Shared {
+    pub chat: Arc<Chat>,
+    pub verifier: Arc<arc_swap::ArcSwap<Verifier>>,
+    pub sessions: Arc<Sessions>,
+    pub tasks: TaskTracker,
+    /// The daemon is ending: new events are refused.
+    pub draining: Arc<AtomicBool>,
+}
+
+pub struct Dispatcher {
+    shared: Arc<Shared>,
+    session: Arc<Session>,
+    socket_id: String,
+    span: tracing::Span,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Incoming>,
+    bytes: usize,
+    /// A task is working the queue off.
+    working: bool,
+}
+
+enum Incoming {
+    Hello(Box<Handshake>),
+    Event { text: String, has_binary: bool, ack: Option<i64> },
+    Goodbye,
+}
+
+/// The answer to an event, once the verb has run.
+type Answer = Pin<Box<dyn Future<Output = Option<Packet>> + Send>>;
+
+impl Dispatcher {
+    pub fn new(shared: Arc<Shared>, session: Arc<Session>, socket_id: String, span: tracing::Span) -> Arc<Self> {
+        Arc::new(Dispatcher { shared, session, socket_id, span, queue: Mutex::default() })
+    }
+
+    /// Brings the device in and greets it; events that come meanwhile wait.
+    pub fn hello(self: &Arc<Self>, handshake: Handshake) {
+        self.push(Incoming::Hello(Box::new(handshake)), 0);
+    }
+
+    /// Takes the raw JSON array of an event. Where the queue is full the event is refused at once.
+    pub fn event(self: &Arc<Self>, text: String, has_binary: bool, ack: Option<i64>) {
+        let bytes = text.len();
+        let is_full = {
+            let queue = self.queue.lock();
+            queue.waiting.len() >= MAX_WAITING || (queue.bytes > 0 && queue.bytes + bytes > MAX_WAITING_BYTES)
+        };
+        if is_full {
+            let admission = self.session.refuse();
+            if let Err(error) = self.admitted(admission) {
+                self.answer(self.refusal(ack, "", &error));
+            }
+            return;
+        }
+        self.push(Incoming::Event { text, has_binary, ack }, bytes);
+    }
+
+    /// Takes the device out, behind all that it sent.
+    pub fn goodbye(self: &Arc<Self>) {
+        self.push(Incoming::Goodbye, 0);
+    }
+
+    fn push(self: &Arc<Self>, incoming: Incoming, bytes: usize) {
+        let must_start = {
+            let mut queue = self.queue.lock();
+            queue.waiting.push_back(incoming);
+            queue.bytes += bytes;
+            !std::mem::replace(&mut queue.working, true)
+        };
+        if must_start {
+            let this = Arc::clone(self);
+            let span = self.span.clone();
+            self.shared.tasks.spawn(async move { this.work().await }.instrument(span));
+        }
+    }
+
+    /// Works the queue off until it is empty.
+    async fn work(&self) {
+        let mut in_flight: VecDeque<Answer> = VecDeque::new();
+        loop {
+            let next = {
+                let mut queue = self.queue.lock();
+                let next = queue.waiting.pop_front();
+                if let Some(Incoming::Event { text, .. }) = &next {
+                    queue.bytes -= text.len();
+                }
+                if next.is_none() && in_flight.is_empty() {
+                    queue.working = false;
+                    return;
+                }
+                next
+            };
+            match next {
+                None => self.answer_first(&mut in_flight).await,
+                Some(Incoming::Event { text, has_binary, ack }) => {
+                    self.handle(&text, has_binary, ack, &mut in_flight).await;
+                }
+                Some(Incoming::Hello(handshake)) => self.greet(*handshake).await,
+                Some(Incoming::Goodbye) => {
+                    self.answer_all(&mut in_flight).await;
+                    self.shared.sessions.remove(&self.session);
+                    self.shared.chat.detach(&self.session.connection).await;
+                }
+            }
+        }
+    }
+
+    async fn handle(&self, text: &str, has_binary: bool, ack: Option<i64>, in_flight: &mut VecDeque<Answer>) {
+        let (name, request) = self.read(text, has_binary);
+        let is_send = matches!(&request, Ok(Request::Send(_)));
+        if !is_send {
+            self.answer_all(in_flight).await;
+        }
+        let mut answer = self.run(name, request, ack);
+        // The first poll puts a send into the store's queue: this is what keeps sends in order.
+        match futures_util::poll!(&mut answer) {
+            std::task::Poll::Ready(packet) => in_flight.push_back(Box::pin(std::future::ready(packet))),
+            std::task::Poll::Pending => in_flight.push_back(answer),
+        }
+        if !is_send {
+            self.answer_all(in_flight).await;
+        } else if in_flight.len() >= MAX_IN_FLIGHT {
+            self.answer_first(in_flight).await;
+        }
+    }
+
+    async fn answer_first(&self, in_flight: &mut VecDeque<Answer>) {
+        if let Some(first) = in_flight.pop_front() {
+            self.answer(first.await);
+        }
+    }
+
+    async fn answer_all(&self, in_flight: &mut VecDeque<Answer>) {
+        while !in_flight.is_empty() {
+            self.answer_first(in_flight).await;
+        }
+    }
+
+    fn answer(&self, packet: Option<Packet>) {
+        if let Some(packet) = packet {
+            self.session.connection.answer(&packet);
+        }
+    }
+
+    /// The event's name, and its request or why there is none.
+    fn read(&self, text: &str, has_binary: bool) -> (String, Result<Request, Error>) {
+        let Ok(arguments) = serde_json::from_str::<Vec<Value>>(text) else {
+            return (String::new(), self.admit_as_write(Error::invalid("payload", "JSON")));
+        };
+        let mut arguments = arguments.into_iter();
+        let Some(Value::String(name)) = arguments.next() else {
+            return (String::new(), self.admit_as_write(Error::invalid("event", "a name")));
+        };
+        let Some(event) = ClientEvent::parse(&name) else {
+            let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
+            let unknown = Error::new(Code::UnknownEvent, format!("there is no event \"{shown}\""));
+            return (shown, self.admit_as_write(unknown));
+        };
+        let request = self.admitted(self.session.admit(request::budget(event))).and_then(|()| {
+            let payload = arguments.next().unwrap_or(Value::Null);
+            if has_binary || arguments.next().is_some() {
+                return Err(Error::invalid("payload", "one argument of plain JSON"));
+            }
+            if self.shared.draining.load(Ordering::Relaxed) {
+                return Err(Error::unavailable("the server is going down, reconnect and retry"));
+            }
+            let history_limit = self.shared.chat.config().messages.history_limit;
+            request::parse(event, payload, history_limit)
+        });
+        (name, request)
+    }
+
+    /// What makes no sense costs as much as what changes something.
+    fn admit_as_write(&self, error: Error) -> Result<Request, Error> {
+        self.admitted(self.session.admit(crate::session::budget::Kind::Write))?;
+        Err(error)
+    }
+
+    fn admitted(&self, admission: Admission) -> Result<(), Error> {
+        match admission {
+            Admission::Pass => Ok(()),
+            Admission::Refuse { retry_after } => Err(Error::rate_limited(retry_after)),
+            Admission::Disconnect { retry_after } => {
+                let error = Error::rate_limited(retry_after);
+                self.session.connection.answer(&Packet::event(server::ERROR, &ErrorBody::of(&error)));
+                self.session.connection.disconnect();
+                tracing::info!("disconnected: too many refusals in a row");
+                Err(error)
+            }
+        }
+    }
+
+    /// The verb and its answer as one future, which owns what it needs. A panic in it is a defect of ours: the client
+    /// reads `INTERNAL`, and the log has the same id.
+    fn run(&self, name: String, request: Result<Request, Error>, ack: Option<i64>) -> Answer {
+        let (shared, session) = (Arc::clone(&self.shared), Arc::clone(&self.session));
+        Box::pin(async move {
+            let outcome = match request {
+                Ok(request) => {
+                    let verb = AssertUnwindSafe(verbs::run(&shared, &session, request, ack));
+                    verb.catch_unwind().await.unwrap_or_else(|_| Err(internal()))
+                }
+                Err(error) => Err(error),
+            };
+            outcome.unwrap_or_else(|error| refusal(ack, &name, &error))
+        })
+    }
+
+    fn refusal(&self, ack: Option<i64>, name: &str, error: &Error) -> Option<Packet> {
+        refusal(ack, name, error)
+    }
+
+    async fn greet(&self, handshake: Handshake) {
+        let connection = &self.session.connection;
+        let device = connection.device.as_deref();
+        match self.shared.chat.attach(connection, handshake.status, handshake.resume).await {
+            Ok(attached) => {
+                let body = encode::ConnectedBody {
+                    user_id: &connection.user,
+                    socket_id: &self.socket_id,
+                    device,
+                    expires_at: self.session.expires_at(),
+                    server_time: crate::domain::time::Time::now(),
+                    epoch: self.shared.chat.store().epoch(),
+                    resumed: attached.resumed.as_deref().map(encode::resumed),
+                };
+                connection.open(&Packet::event(server::CONNECTED, &body), &attached.marks);
+                tracing::debug!("connected");
+            }
+            Err(error) => {
+                tracing::debug!(%error, "the device could not be brought in");
+                connection.answer(&Packet::event(server::ERROR, &ErrorBody::of(&error)));
+                connection.cut();
+            }
+        }
+    }
+}
+
+/// With an acknowledgement the refusal is its answer; without one, an `error` event that names the event.
+fn refusal(ack: Option<i64>, name: &str, error: &Error) -> Option<Packet> {
+    Some(match ack {
+        Some(ack) => encode::refused(ack, error),
+        None => Packet::event(server::ERROR, &ErrorBody::about(error, name)),
+    })
+}
+
+fn internal() -> Error {
+    let error_id = uuid::Uuid::new_v4().to_string();
+    tracing::error!(error.id = %error_id, "a verb panicked");
+    Error { code: Code::Internal, message: "internal error".into(), retry_after: None, error_id: Some(error_id) }
+}
