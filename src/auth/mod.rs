@@ -8,6 +8,7 @@
 //! | `remote` | the key set behind a URL |
 //! | `jwt`, `json`, `claims` | form and signature, strict JSON, and what the claims must say |
 //! | `identity` | what comes out |
+//! | `mint` | makes tokens, for operators and tests |
 //!
 //! Tokens, claims and secrets appear in no log line.
 
@@ -19,6 +20,7 @@ mod json;
 mod jwks;
 mod jwt;
 mod keys;
+pub mod mint;
 mod pem;
 mod remote;
 mod sources;
