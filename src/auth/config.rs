@@ -1,5 +1,6 @@
 //! `[auth]`: how tokens are verified.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -7,7 +8,7 @@ use serde::Deserialize;
 use crate::domain::units::Span;
 
 /// The keys of `[auth]`, all taken on reload.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     pub algorithms: Vec<String>,
@@ -46,5 +47,28 @@ impl Default for Config {
             allow_query_token: false,
             disconnect_on_expiry: true,
         }
+    }
+}
+
+/// The secret is left out, so that a configuration that is printed while debugging gives nothing away.
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("algorithms", &self.algorithms)
+            .field("secret", &self.secret.as_ref().map(|_| "[masked]"))
+            .field("secret_file", &self.secret_file)
+            .field("public_key_file", &self.public_key_file)
+            .field("jwks_file", &self.jwks_file)
+            .field("jwks_url", &self.jwks_url)
+            .field("issuer", &self.issuer)
+            .field("audience", &self.audience)
+            .field("leeway", &self.leeway)
+            .field("required_claims", &self.required_claims)
+            .field("user_claim", &self.user_claim)
+            .field("name_claim", &self.name_claim)
+            .field("roles_claim", &self.roles_claim)
+            .field("allow_query_token", &self.allow_query_token)
+            .field("disconnect_on_expiry", &self.disconnect_on_expiry)
+            .finish()
     }
 }
