@@ -1,0 +1,118 @@
+//! The command line of `chatd`.
+
+use std::path::PathBuf;
+
+use clap::{Args as Arguments, Parser, Subcommand};
+
+use super::config::Inputs;
+use crate::domain::units::Span;
+
+/// A chat server for applications that speak Socket.IO.
+#[derive(Debug, Parser)]
+#[command(name = "chatd", version, disable_help_subcommand = true)]
+pub struct Args {
+    /// The configuration file [default: $CHATD_CONFIG, else /etc/chatd/config.toml]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+
+    /// Check the configuration and exit: 0 where it holds, 78 where it does not
+    #[arg(long, conflicts_with = "print_config")]
+    pub check: bool,
+
+    /// Print the effective configuration, secrets masked, with where each value came from, and exit
+    #[arg(long)]
+    pub print_config: bool,
+
+    /// Listen here instead of at `server.listen`; may be repeated
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Vec<String>,
+
+    /// Keep the state here instead of in `server.state_dir`
+    #[arg(long, value_name = "DIR", global = true)]
+    pub state_dir: Option<PathBuf>,
+
+    /// Log at this level instead of `log.level`: off, error, warn, info, debug or trace
+    #[arg(long, value_name = "LEVEL")]
+    pub log_level: Option<String>,
+
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Token(Token),
+}
+
+/// Mint a token with the configured secret, to try things out
+#[derive(Debug, Arguments)]
+pub struct Token {
+    /// Whom the token is for
+    #[arg(long)]
+    pub user: String,
+
+    /// The user's name, as others see it
+    #[arg(long)]
+    pub name: Option<String>,
+
+    /// A role of the user; may be repeated
+    #[arg(long = "role", value_name = "ROLE")]
+    pub roles: Vec<String>,
+
+    /// How long the token is valid
+    #[arg(long, value_name = "SPAN", default_value = "30d")]
+    pub ttl: Span,
+
+    /// A further claim; a value that is JSON is taken as such, any other as a string; may be repeated
+    #[arg(long = "claim", value_name = "KEY=VALUE", value_parser = claim)]
+    pub claims: Vec<(String, serde_json::Value)>,
+}
+
+impl Args {
+    /// What the configuration is made from: these arguments and the environment.
+    pub fn inputs(&self) -> Inputs {
+        let mut flags = Vec::new();
+        if !self.listen.is_empty() {
+            flags.push(("--listen", "server.listen", self.listen.join(",")));
+        }
+        if let Some(directory) = &self.state_dir {
+            flags.push(("--state-dir", "server.state_dir", directory.display().to_string()));
+        }
+        if let Some(level) = &self.log_level {
+            flags.push(("--log-level", "log.level", level.clone()));
+        }
+        Inputs { file: self.config.clone(), variables: std::env::vars_os().collect(), flags }
+    }
+}
+
+fn claim(text: &str) -> Result<(String, serde_json::Value), String> {
+    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
+    if key.is_empty() {
+        return Err("expected a key before the `=`".into());
+    }
+    let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+    Ok((key.into(), value))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_token_takes_roles_and_claims() {
+        let line =
+            ["chatd", "token", "--user", "ada", "--role", "a", "--role", "b", "--claim", "n=1", "--claim", "t=x=y"];
+        let args = Args::try_parse_from(line).unwrap();
+        let Some(Command::Token(token)) = args.command else { panic!("no token") };
+        assert_eq!((token.user.as_str(), token.roles.len(), token.ttl), ("ada", 2, Span::secs(30 * 86_400)));
+        assert_eq!(token.claims, [("n".to_string(), 1.into()), ("t".to_string(), "x=y".into())]);
+        assert!(Args::try_parse_from(["chatd", "token", "--user", "ada", "--claim", "x"]).is_err());
+    }
+}

@@ -1,0 +1,51 @@
+//! `--print-config`: the effective configuration as TOML, each key with where its value came from.
+
+use toml::Value;
+
+use super::Loaded;
+use super::redact::{MASK, mask_credentials};
+use super::schema::{self, Key};
+
+impl Loaded {
+    /// TOML that holds every key; secrets are masked, and keys that have no value stand as comments.
+    pub fn print(&self) -> String {
+        let mut text = String::new();
+        for section in schema::sections() {
+            let gap = if text.is_empty() { "" } else { "\n" };
+            text += &format!("{gap}[{section}]\n");
+            for key in schema::KEYS.iter().filter(|key| key.section() == section) {
+                let place = self.sources.locate(key.path);
+                match self.sources.effective(key) {
+                    Some(value) => text += &format!("{} = {} # {place}\n", key.name(), shown(key, &value)),
+                    None => text += &format!("# {} is not set\n", key.name()),
+                }
+            }
+        }
+        text
+    }
+}
+
+impl super::Sources {
+    /// The value of a key, its default where nobody set it.
+    pub fn effective(&self, key: &Key) -> Option<Value> {
+        let default =
+            || key.default.map(|text| text.parse().expect("the table's defaults are TOML, as its test shows"));
+        self.settings.get(key.path).map(|setting| setting.value.clone()).or_else(default)
+    }
+}
+
+/// A value as it may be shown.
+pub fn shown(key: &Key, value: &Value) -> String {
+    if key.is_secret() {
+        return Value::String(MASK.into()).to_string();
+    }
+    mask(value).to_string()
+}
+
+fn mask(value: &Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(mask_credentials(text)),
+        Value::Array(items) => Value::Array(items.iter().map(mask).collect()),
+        other => other.clone(),
+    }
+}

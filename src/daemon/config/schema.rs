@@ -1,0 +1,147 @@
+//! Every key of the configuration, in one table: its kind, its bounds, its default, and whether a reload takes it.
+//!
+//! The rooms' `Config` structs are what the daemon runs with; a test below holds this table and them to each other.
+
+use std::time::Duration;
+
+use super::kind::Kind;
+use super::rules;
+use crate::domain::units::{ByteSize, Span};
+
+/// One key.
+pub struct Key {
+    /// `section.name`.
+    pub path: &'static str,
+    pub kind: Kind,
+    /// The default as TOML text; absent where the key has none.
+    pub default: Option<&'static str>,
+    /// Whether a reload takes it; other keys need a restart.
+    pub reload: bool,
+}
+
+const ANY: u32 = u32::MAX;
+const INSTANT: Span = Span(Duration::from_millis(100));
+const NONE: Span = Span::secs(0);
+const SECOND: Span = Span::secs(1);
+const TEN_MINUTES: Span = Span::secs(600);
+const HOUR: Span = Span::secs(3_600);
+const DAY: Span = Span::secs(86_400);
+const YEARS: Span = Span::secs(100 * 365 * 86_400);
+
+/// Sections and keys that later versions have: naming them says more than "unknown key".
+pub const LATER: [&str; 11] = [
+    "server.tls",
+    "server.trusted_proxies",
+    "server.demo",
+    "compression",
+    "cluster",
+    "files",
+    "plugins",
+    "admin",
+    "api",
+    "webhooks",
+    "metrics",
+];
+
+/// All keys, section by section, in the order in which they are documented and printed.
+pub static KEYS: &[Key] = &[
+    fixed("server.listen", "['127.0.0.1:3000']", Kind::List(1, rules::listen)),
+    fixed("server.path", "'/socket.io/'", Kind::Text(rules::url_path)),
+    live("server.drain_timeout", "'20s'", Kind::Time(NONE, TEN_MINUTES)),
+    fixed("server.state_dir", "", Kind::Path(rules::not_empty)),
+    fixed("server.workers", "", Kind::Count(1, 1_024)),
+    live("cors.origins", "[]", Kind::List(0, rules::origin)),
+    live("cors.credentials", "true", Kind::Switch),
+    live("cors.methods", "['GET', 'POST']", Kind::List(1, rules::http_method)),
+    live("cors.headers", "['authorization', 'content-type']", Kind::List(0, rules::header_name)),
+    live("cors.max_age", "'10m'", Kind::Time(NONE, DAY)),
+    fixed("ping.interval", "'25s'", Kind::Time(INSTANT, HOUR)),
+    fixed("ping.timeout", "'60s'", Kind::Time(INSTANT, HOUR)),
+    fixed("transports.allow", "['websocket', 'polling']", Kind::Choices(&["websocket", "polling"])),
+    fixed("transports.upgrade_timeout", "'10s'", Kind::Time(INSTANT, HOUR)),
+    fixed("transports.connect_timeout", "'45s'", Kind::Time(INSTANT, HOUR)),
+    fixed("transports.write_timeout", "'20s'", Kind::Time(INSTANT, HOUR)),
+    fixed("transports.send_buffer", "4096", Kind::Count(16, 1_048_576)),
+    fixed("transports.send_buffer_bytes", "'4MiB'", Kind::Size(ByteSize::kib(1), ByteSize::mib(1_024))),
+    live("auth.algorithms", "['HS256']", Kind::List(1, rules::algorithm)),
+    live("auth.secret", "", Kind::Secret(rules::secret)),
+    live("auth.secret_file", "", Kind::Path(rules::not_empty)),
+    live("auth.public_key_file", "", Kind::Path(rules::not_empty)),
+    live("auth.jwks_file", "", Kind::Path(rules::not_empty)),
+    live("auth.jwks_url", "", Kind::Text(rules::jwks_url)),
+    live("auth.issuer", "", Kind::Text(rules::not_empty)),
+    live("auth.audience", "", Kind::Text(rules::not_empty)),
+    live("auth.leeway", "'30s'", Kind::Time(NONE, TEN_MINUTES)),
+    live("auth.required_claims", "[]", Kind::List(0, rules::not_empty)),
+    live("auth.user_claim", "'sub'", Kind::Text(rules::not_empty)),
+    live("auth.name_claim", "'name'", Kind::Text(rules::not_empty)),
+    live("auth.roles_claim", "'roles'", Kind::Text(rules::not_empty)),
+    live("auth.allow_query_token", "false", Kind::Switch),
+    live("auth.disconnect_on_expiry", "true", Kind::Switch),
+    live("limits.events_per_second", "10", Kind::Count(1, ANY)),
+    live("limits.burst", "20", Kind::Count(1, ANY)),
+    live("limits.messages_per_second", "0", Kind::Count(0, ANY)),
+    live("limits.connections_per_user", "16", Kind::Count(0, ANY)),
+    live("limits.connections_per_ip", "0", Kind::Count(0, ANY)),
+    live("limits.connections", "100000", Kind::Count(0, ANY)),
+    live("limits.connects_per_second_per_ip", "0", Kind::Count(0, ANY)),
+    live("limits.unauthenticated", "4096", Kind::Count(0, ANY)),
+    live("limits.max_payload", "'1MiB'", Kind::Size(ByteSize::kib(1), ByteSize::mib(64))),
+    live("limits.disconnect_after", "50", Kind::Count(0, ANY)),
+    live("messages.max_content", "'64KiB'", Kind::Size(ByteSize(1), ByteSize::mib(64))),
+    live("messages.edit_window", "'15m'", Kind::Time(NONE, YEARS)),
+    live("messages.retention", "'forever'", Kind::TimeOr(SECOND, "forever")),
+    live("messages.history_limit", "200", Kind::Count(1, 1_000)),
+    live("conversations.access", "'members'", Kind::Choice(&["members", "open"])),
+    live("conversations.auto_join", "true", Kind::Switch),
+    live("conversations.create", "'users'", Kind::Choice(&["users", "api"])),
+    live("conversations.max_members", "10000", Kind::Count(2, ANY)),
+    live("typing.timeout", "'6s'", Kind::Time(INSTANT, Span::secs(300))),
+    live("presence.grace", "'5s'", Kind::Time(NONE, TEN_MINUTES)),
+    live("receipts.delivered", "'server'", Kind::Choice(&["server", "client"])),
+    live("notifications.messages", "'direct'", Kind::Choice(&["none", "direct", "all"])),
+    fixed("store.url", "'sqlite:chatd.db'", Kind::Text(rules::store_url)),
+    fixed("store.durability", "'full'", Kind::Choice(&["full", "normal"])),
+    fixed("store.readers", "2", Kind::Count(1, 64)),
+    live("log.level", "'info'", Kind::Choice(&["off", "error", "warn", "info", "debug", "trace"])),
+    fixed("log.format", "'auto'", Kind::Choice(&["auto", "human", "json", "journald"])),
+    live("log.filter", "", Kind::Text(rules::log_filter)),
+];
+
+/// A key that a reload takes; an empty default stands for none.
+const fn live(path: &'static str, default: &'static str, kind: Kind) -> Key {
+    Key { path, kind, default: if default.is_empty() { None } else { Some(default) }, reload: true }
+}
+
+/// A key that needs a restart.
+const fn fixed(path: &'static str, default: &'static str, kind: Kind) -> Key {
+    Key { reload: false, ..live(path, default, kind) }
+}
+
+impl Key {
+    pub fn section(&self) -> &'static str {
+        self.path.split_once('.').map_or("", |(section, _)| section)
+    }
+
+    pub fn name(&self) -> &'static str {
+        self.path.split_once('.').map_or(self.path, |(_, name)| name)
+    }
+
+    pub fn is_secret(&self) -> bool {
+        matches!(self.kind, Kind::Secret(_))
+    }
+}
+
+pub fn key(path: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.path == path)
+}
+
+/// The sections, each once, in the table's order.
+pub fn sections() -> impl Iterator<Item = &'static str> {
+    KEYS.chunk_by(|a, b| a.section() == b.section()).map(|keys| keys[0].section())
+}
+
+/// The names of a section's keys.
+pub fn names_in(section: &str) -> impl Iterator<Item = &'static str> {
+    KEYS.iter().filter(move |key| key.section() == section).map(Key::name)
+}
