@@ -16,8 +16,9 @@ use crate::store::error::Abort;
 
 /// Messages of one conversation that a greeting carries at most.
 const MAX_RESUMED_EACH: u32 = 200;
-/// Messages that a greeting carries in all.
+/// Messages that a greeting carries in all, and their bytes.
 const MAX_RESUMED: usize = 1_000;
+const MAX_RESUMED_BYTES: usize = 1 << 20;
 
 /// What a device says that it has.
 #[derive(Clone, Debug)]
@@ -103,7 +104,10 @@ impl Chat {
         }
         if let Some(status) = status {
             let actor = Actor { user: device.user.clone(), connection: Some(device.id) };
-            self.set_status(&actor, status, None).await?;
+            // A store that takes no writes keeps nobody out; the status then holds while the user is here.
+            if self.set_status(&actor, status, None).await.is_err() {
+                self.roster.change_standing(&device.user, |standing| standing.status = status);
+            }
         }
         self.announce_arrival(&device.user).await;
         match resume {
@@ -136,13 +140,11 @@ impl Chat {
         let resumed = self
             .store
             .read(move |query| {
-                let mut left = MAX_RESUMED;
+                let mut room = Room { messages: MAX_RESUMED, bytes: MAX_RESUMED_BYTES };
                 let mut resumed = Vec::with_capacity(resume.conversations.len());
                 for (id, last_seq) in resume.conversations {
                     let had = same_history.then_some(last_seq);
-                    let one = resume_one(query, &user, id, had, left, open)?;
-                    left -= one.messages.len();
-                    resumed.push(one);
+                    resumed.push(resume_one(query, &user, id, had, &mut room, open)?);
                 }
                 Ok(resumed)
             })
@@ -177,13 +179,19 @@ impl Chat {
     }
 }
 
+/// What still goes into a greeting.
+struct Room {
+    messages: usize,
+    bytes: usize,
+}
+
 /// What a device that has all up to `had` missed; with no `had`, what it has is of another history.
 fn resume_one(
     query: &Query<'_>,
     user: &UserId,
     id: ConversationId,
     had: Option<u64>,
-    left: usize,
+    room: &mut Room,
     open: bool,
 ) -> Result<Resumed, Abort> {
     let reset = |conversation, last_seq| Resumed {
@@ -203,9 +211,12 @@ fn resume_one(
     let Some(had) = had.filter(|had| *had <= last_seq && *had + 1 >= conversation.first_seq) else {
         return Ok(reset(id, last_seq));
     };
-    let limit = MAX_RESUMED_EACH.min(u32::try_from(left).unwrap_or(u32::MAX));
-    let page = query.history_after(&seated.seat, had, None, limit)?;
+    let limit = MAX_RESUMED_EACH.min(u32::try_from(room.messages).unwrap_or(u32::MAX));
+    let page = query.history_after(&seated.seat, had, limit, room.bytes)?;
+    room.messages -= page.messages.len();
+    room.bytes = room.bytes.saturating_sub(page.bytes);
     let status = if page.has_more { ResumeStatus::Truncated } else { ResumeStatus::Complete };
-    let last_seq = page.messages.last().map_or(had, |message| message.seq);
+    // A message may have come between the two questions to the store.
+    let last_seq = page.messages.last().map_or(last_seq, |message| message.seq.max(last_seq));
     Ok(Resumed { conversation: id, status, messages: page.messages, last_seq })
 }

@@ -4,11 +4,11 @@ use super::{Actor, Chat, seat};
 use crate::domain::error::Error;
 use crate::domain::id::ConversationId;
 use crate::domain::time::Time;
-use crate::store::Page;
+use crate::store::{MAX_PAGE_BYTES, Page};
 
 impl Chat {
-    /// Messages between `after` and `before` (both exclusive): with `after` the first `limit` behind it, else the
-    /// last `limit`.
+    /// Messages between `after` and `before` (both exclusive): with `after` alone the first `limit` behind it, else
+    /// the last `limit`.
     ///
     /// # Errors
     /// `NOT_FOUND`, `FORBIDDEN`, `BANNED`, `UNAVAILABLE`.
@@ -26,9 +26,9 @@ impl Chat {
             .store
             .read(move |query| {
                 let seated = seat::take(query, &conversation, &user, open, Time::now())?;
-                Ok(match after {
-                    Some(after) => query.history_after(&seated.seat, after, before, limit)?,
-                    None => query.history_before(&seated.seat, before, limit)?,
+                Ok(match (after, before) {
+                    (Some(after), None) => query.history_after(&seated.seat, after, limit, MAX_PAGE_BYTES)?,
+                    (after, before) => query.history_before(&seated.seat, after.unwrap_or(0), before, limit)?,
                 })
             })
             .await?;

@@ -81,15 +81,7 @@ impl Chat {
     pub fn store(&self) -> &Store {
         &self.store
     }
-
-    /// Does what has fallen due: typing that expired, users whose grace is over, receipts that waited for more.
-    /// Called every [`TICK`].
-    pub async fn tick(&self) {
-        self.expire_typing().await;
-        self.announce_departures().await;
-        self.flush_receipts().await;
-    }
 }
 
-/// How often [`Chat::tick`] is called.
+/// How often what may have fallen due is looked at: typing, departures, receipts.
 pub const TICK: std::time::Duration = std::time::Duration::from_millis(50);

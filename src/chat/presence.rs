@@ -102,7 +102,8 @@ impl Chat {
         self.departures.waiting.lock().push_back(departure);
     }
 
-    pub(super) async fn announce_departures(&self) {
+    /// Tells others of users whose grace is over. Called every [`super::TICK`].
+    pub async fn announce_departures(&self) {
         let grace = self.config().presence.grace.0;
         while let Some(departure) = self.next_departure(grace) {
             let order = self.departures.order.lock().await;

@@ -80,7 +80,8 @@ impl Chat {
         });
     }
 
-    pub(super) async fn flush_receipts(&self) {
+    /// Stores and tells the marks that have waited long enough. Called every [`super::TICK`].
+    pub async fn flush_receipts(&self) {
         let due = self.receipts.take_due(|id, window| {
             let followers = self.roster.room(id).map_or(0, |room| room.followers());
             let patience = Duration::from_millis(followers as u64).clamp(Duration::from_millis(50), Duration::from_secs(1));
@@ -161,9 +162,12 @@ impl Chat {
                 }
                 let senders = tx.senders(&seated.seat, seated.member.read_seq, message.seq, &actor.user)?;
                 for last in senders {
-                    let to = last.sender.clone();
                     let mark = mark(&message.conversation, &actor.user, &last, now);
-                    tx.publish(Event::Read { to, mark });
+                    // What was read was delivered, also where that had not been told yet.
+                    if last.seq > seated.member.delivered_seq {
+                        tx.publish(Event::Delivered { to: last.sender.clone(), mark: Arc::clone(&mark) });
+                    }
+                    tx.publish(Event::Read { to: last.sender, mark });
                 }
                 let own = LastOf { sender: actor.user.clone(), message: id, seq: message.seq };
                 tx.publish(Event::ReadElsewhere {

@@ -77,7 +77,8 @@ impl Chat {
         }
     }
 
-    pub(super) async fn expire_typing(&self) {
+    /// Ends what was begun too long ago. Called every [`super::TICK`].
+    pub async fn expire_typing(&self) {
         let now = Instant::now();
         for (conversation, user) in self.typing.take_where(|entry| entry.until <= now) {
             self.bus.publish(Event::TypingStop { conversation, user }).await;

@@ -2,8 +2,13 @@
 
 mod args;
 mod config;
+mod exit;
 mod logging;
+mod reload;
+mod serve;
+mod signals;
 mod state_dir;
+mod token;
 
 use std::process::ExitCode;
 
@@ -11,29 +16,23 @@ use clap::Parser;
 
 use args::{Args, Command};
 
-/// sysexits.h: the configuration does not validate. The unit does not restart after it.
-const EX_CONFIG: u8 = 78;
-
-/// sysexits.h: a required part is not there.
-const EX_UNAVAILABLE: u8 = 69;
+use crate::auth::Verifier;
 
 /// The entry point of the `chatd` binary.
 pub fn main() -> ExitCode {
     let args = Args::parse();
-    let loaded = match config::load(&args.inputs()) {
+    let inputs = args.inputs();
+    let loaded = match config::load(&inputs) {
         Ok(loaded) => loaded,
         Err(problems) => {
             eprintln!("{problems}");
-            return ExitCode::from(EX_CONFIG);
+            return exit::CONFIG.into();
         }
     };
-    if let Some(Command::Token(_)) = args.command {
-        eprintln!("error: minting tokens is not supported by this version");
-        return ExitCode::from(EX_UNAVAILABLE);
-    }
     if args.check {
-        for notice in &loaded.sources.notices {
-            eprintln!("warning: {notice}");
+        if let Err(error) = Verifier::check(&loaded.config.auth) {
+            eprintln!("{}", reload::located(&loaded, &error));
+            return exit::CONFIG.into();
         }
         println!("configuration ok: {}", loaded.sources.summary());
         return ExitCode::SUCCESS;
@@ -42,13 +41,23 @@ pub fn main() -> ExitCode {
         print!("{}", loaded.print());
         return ExitCode::SUCCESS;
     }
-    if let Err(error) = logging::init(&loaded.config.log) {
-        eprintln!("{}", loaded.sources.problem("log.format", &error.to_string()));
-        return ExitCode::from(EX_CONFIG);
+    let directory = match state_dir::state_dir(&loaded.config) {
+        Ok(directory) => directory,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return exit::CONFIG.into();
+        }
+    };
+    if let Some(Command::Token(token)) = args.command {
+        return token::run(token, &loaded, &directory);
     }
+    let log = match logging::init(&loaded.config.log) {
+        Ok(log) => log,
+        Err(error) => {
+            eprintln!("{}", loaded.sources.problem("log.format", &error.to_string()));
+            return exit::CONFIG.into();
+        }
+    };
     tracing::info!("configuration: {}", loaded.sources.summary());
-    for notice in &loaded.sources.notices {
-        tracing::warn!("{notice}");
-    }
-    ExitCode::SUCCESS
+    serve::run(inputs, loaded, directory, log)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::config::{self, Inputs, Loaded, Problems};
+use super::config::{self, Change, Inputs, Loaded, Problems};
 use super::logging;
 use crate::auth::{self, Verifier};
 use crate::{chat, session, wire};
@@ -59,7 +59,7 @@ impl Running {
         }
     }
 
-    fn apply(&mut self) -> Result<Vec<config::Change>, Problems> {
+    fn apply(&mut self) -> Result<Vec<Change>, Problems> {
         let fresh = config::load(&self.inputs)?;
         let reload = self.loaded.reload(&fresh)?;
         let config = &reload.loaded.config;
@@ -88,9 +88,12 @@ pub fn load_verifier(
     state_dir: &std::path::Path,
     previous: Option<&Verifier>,
 ) -> Result<Verifier, Problems> {
-    Verifier::load_with(&loaded.config.auth, state_dir, previous).map_err(|error| {
-        let problems = error.problems.iter();
-        let located = problems.map(|problem| loaded.sources.problem(&format!("auth.{}", problem.key), &problem.message));
-        Problems::from(located.collect::<Vec<_>>())
-    })
+    Verifier::load_with(&loaded.config.auth, state_dir, previous).map_err(|error| located(loaded, &error))
+}
+
+/// What is wrong with keys, shown where the configuration names them.
+pub fn located(loaded: &Loaded, error: &auth::LoadError) -> Problems {
+    let problems = error.problems.iter();
+    let located = problems.map(|problem| loaded.sources.problem(&format!("auth.{}", problem.key), &problem.message));
+    Problems::from(located.collect::<Vec<_>>())
 }

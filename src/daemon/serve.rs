@@ -41,13 +41,6 @@ pub fn run(inputs: Inputs, loaded: Loaded, state_dir: PathBuf, log: logging::Han
         tracing::error!(%error, path = %state_dir.display(), "the state directory cannot be made");
         return exit::UNAVAILABLE.into();
     }
-    let verifier = match reload::load_verifier(&loaded, &state_dir, None) {
-        Ok(verifier) => verifier,
-        Err(problems) => {
-            eprintln!("{problems}");
-            return exit::CONFIG.into();
-        }
-    };
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     runtime.enable_all().thread_name("chatd");
     if let Some(workers) = loaded.config.server.workers {
@@ -60,6 +53,15 @@ pub fn run(inputs: Inputs, loaded: Loaded, state_dir: PathBuf, log: logging::Han
             return exit::UNAVAILABLE.into();
         }
     };
+    let context = runtime.enter();
+    let verifier = match reload::load_verifier(&loaded, &state_dir, None) {
+        Ok(verifier) => verifier,
+        Err(problems) => {
+            eprintln!("{problems}");
+            return exit::CONFIG.into();
+        }
+    };
+    drop(context);
     let live = Live::new(&loaded.config, verifier);
     let code = runtime.block_on(serve(Running { inputs, loaded, state_dir, live, log }));
     // What is left are connections that were cut; nothing of theirs is waited for.
@@ -173,14 +175,11 @@ async fn build(running: &Running) -> Result<House, u8> {
 impl House {
     /// Starts what happens at intervals.
     fn start_clocks(&self, live: &Live) {
-        let chat = Arc::clone(&self.chat);
-        every(chat::TICK, &self.end, move || {
-            let chat = Arc::clone(&chat);
-            async move {
-                chat.tick().await;
-                wire::deliver::catch_up(&chat);
-            }
-        });
+        // Each on a clock of its own: a store that hangs must not keep devices from catching up.
+        self.at_every_tick(|chat| async move { chat.expire_typing().await });
+        self.at_every_tick(|chat| async move { chat.announce_departures().await });
+        self.at_every_tick(|chat| async move { chat.flush_receipts().await });
+        self.at_every_tick(|chat| async move { wire::deliver::catch_up(&chat) });
         let (sessions, auth) = (Arc::clone(&self.sessions), Arc::clone(&live.auth));
         every(Duration::from_secs(1), &self.end, move || {
             if auth.load().disconnect_on_expiry {
@@ -199,6 +198,15 @@ impl House {
                 }
             }
         });
+    }
+
+    fn at_every_tick<F, Fut>(&self, work: F)
+    where
+        F: Fn(Arc<Chat>) -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send,
+    {
+        let chat = Arc::clone(&self.chat);
+        every(chat::TICK, &self.end, move || work(Arc::clone(&chat)));
     }
 }
 

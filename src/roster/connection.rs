@@ -131,6 +131,11 @@ impl Connection {
         true
     }
 
+    /// Whether at least half of the buffer is free.
+    pub fn has_room(&self) -> bool {
+        self.outlet.has_room()
+    }
+
     /// Whether everything that was handed over has left this process.
     pub fn is_flushed(&self) -> bool {
         self.outlet.is_flushed()

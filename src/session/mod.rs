@@ -16,7 +16,7 @@ use self::config::Config;
 use self::quota::Quotas;
 use crate::auth::Identity;
 use crate::chat::Actor;
-use crate::domain::error::Error;
+use crate::domain::error::{Code, Error};
 use crate::domain::id::ConnectionId;
 use crate::domain::time::Time;
 use crate::roster::connection::Connection;
@@ -116,10 +116,10 @@ impl Session {
     /// `authenticate`: takes a newer token of the same user.
     ///
     /// # Errors
-    /// `FORBIDDEN` where it is another user's.
+    /// `TOKEN_INVALID` where it is another user's.
     pub fn renew(&self, identity: &Identity) -> Result<(), Error> {
         if identity.user != self.actor.user {
-            return Err(Error::forbidden("the token belongs to another user"));
+            return Err(Error::new(Code::TokenInvalid, "token: it belongs to another user"));
         }
         *self.token.lock() = Token::of(identity);
         Ok(())

@@ -167,10 +167,39 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Deletes a conversation with all that is in it.
+    /// Deletes a conversation: from here on it has no members and its id is free. Its messages, which nobody can
+    /// reach any more, go in the background, a few at a time.
     pub fn delete_conversation(&mut self, id: &ConversationId) -> Result<(), Error> {
-        self.connection.prepare_cached("DELETE FROM conversations WHERE cid = ?1")?.execute([id])?;
+        let key: i64 = self
+            .connection
+            .prepare_cached("SELECT id FROM conversations WHERE cid = ?1")?
+            .query_row([id], |row| row.get(0))?;
+        self.connection.prepare_cached("DELETE FROM members WHERE conversation = ?1")?.execute([key])?;
+        self.connection
+            .prepare_cached("UPDATE conversations SET cid = char(0) || id, direct_key = NULL WHERE id = ?1")?
+            .execute([key])?;
         Ok(())
+    }
+
+    /// Deletes up to `limit` messages of deleted conversations, and tells how many.
+    pub fn purge(&mut self, limit: u32) -> Result<usize, Error> {
+        // No id that a user brings begins with a control character.
+        let deleted: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT id FROM conversations WHERE cid < char(1) LIMIT 1")?
+            .query_row([], |row| row.get(0))
+            .optional()?;
+        let Some(key) = deleted else { return Ok(0) };
+        let purged = self
+            .connection
+            .prepare_cached(
+                "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE conversation = ?1 LIMIT ?2)",
+            )?
+            .execute([key, i64::from(limit)])?;
+        if purged < limit as usize {
+            self.connection.prepare_cached("DELETE FROM conversations WHERE id = ?1")?.execute([key])?;
+        }
+        Ok(purged)
     }
 }
 

@@ -15,10 +15,12 @@ use crate::domain::time::Time;
 pub struct Page {
     pub messages: Vec<Message>,
     pub has_more: bool,
+    /// About as much as the messages take.
+    pub bytes: usize,
 }
 
 /// Content bytes of one page at most: an answer must stay far below what a connection may have waiting.
-const MAX_PAGE_BYTES: usize = 1 << 20;
+pub const MAX_PAGE_BYTES: usize = 1 << 20;
 
 impl Query<'_> {
     pub fn message(&self, id: MessageId) -> Result<Option<Message>, Error> {
@@ -47,37 +49,45 @@ impl Query<'_> {
         found.map(|row| self.with_reactions(row)).transpose()
     }
 
-    /// The messages behind `after` (and before `before`), the first `limit` of them.
-    pub fn history_after(&self, seat: &Seat, after: u64, before: Option<u64>, limit: u32) -> Result<Page, Error> {
-        let before = before.unwrap_or(i64::MAX as u64);
-        self.history(seat, after, before, limit, "ASC")
+    /// The messages behind `after`, the first `limit` of them, as far as they take `max_bytes`.
+    pub fn history_after(&self, seat: &Seat, after: u64, limit: u32, max_bytes: usize) -> Result<Page, Error> {
+        self.history(seat, after..u64::MAX, limit, max_bytes, "ASC")
     }
 
-    /// The messages before `before`, the last `limit` of them.
-    pub fn history_before(&self, seat: &Seat, before: Option<u64>, limit: u32) -> Result<Page, Error> {
-        let mut page = self.history(seat, 0, before.unwrap_or(i64::MAX as u64), limit, "DESC")?;
+    /// The messages behind `after` and before `before`, the last `limit` of them.
+    pub fn history_before(&self, seat: &Seat, after: u64, before: Option<u64>, limit: u32) -> Result<Page, Error> {
+        let mut page = self.history(seat, after..before.unwrap_or(u64::MAX), limit, MAX_PAGE_BYTES, "DESC")?;
         page.messages.reverse();
         Ok(page)
     }
 
-    fn history(&self, seat: &Seat, after: u64, before: u64, limit: u32, order: &str) -> Result<Page, Error> {
+    /// Messages strictly between the ends of `bounds`. A page has at least one message where there is any, unless
+    /// there is no room at all.
+    fn history(
+        &self,
+        seat: &Seat,
+        bounds: std::ops::Range<u64>,
+        limit: u32,
+        max_bytes: usize,
+        order: &str,
+    ) -> Result<Page, Error> {
         let bound = |seq: u64| i64::try_from(seq).unwrap_or(i64::MAX);
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT {MESSAGE} FROM {MESSAGE_FROM} \
              WHERE g.conversation = ?1 AND g.seq > ?2 AND g.seq < ?3 ORDER BY g.seq {order} LIMIT ?4"
         ))?;
         let mut found =
-            statement.query(params![seat.conversation_key, bound(after), bound(before), i64::from(limit) + 1])?;
+            statement.query(params![seat.conversation_key, bound(bounds.start), bound(bounds.end), i64::from(limit) + 1])?;
         let mut page = Page::default();
-        let mut bytes = 0;
         while let Some(row) = found.next()? {
             let row = rows::message(row)?;
-            let size = row.message.content.as_ref().map_or(0, String::len) + 512;
-            if page.messages.len() == limit as usize || (bytes > 0 && bytes + size > MAX_PAGE_BYTES) {
+            let size = row.size();
+            let is_over = max_bytes == 0 || (page.bytes > 0 && page.bytes + size > max_bytes);
+            if page.messages.len() == limit as usize || is_over {
                 page.has_more = true;
                 break;
             }
-            bytes += size;
+            page.bytes += size;
             page.messages.push(self.with_reactions(row)?);
         }
         Ok(page)

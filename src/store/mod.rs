@@ -30,7 +30,7 @@ use self::config::Config;
 use self::error::{Abort, Error, OpenError};
 pub use self::conversations::{ListCursor, Seat};
 pub use self::members::LastOf;
-pub use self::messages::Page;
+pub use self::messages::{MAX_PAGE_BYTES, Page};
 pub use self::query::Query;
 pub use self::search::Search;
 pub use self::tx::Tx;
@@ -116,9 +116,9 @@ impl Store {
             let _lock = lock;
             writer::run(connection, &write_jobs, &publish, &writer_health);
         }).map_err(io)?);
-        for connection in readers {
+        for mut connection in readers {
             let jobs = Arc::clone(&read_jobs);
-            threads.push(spawn("store-reader", move || reader::run(&connection, &jobs)).map_err(io)?);
+            threads.push(spawn("store-reader", move || reader::run(&mut connection, &jobs)).map_err(io)?);
         }
         let database = path.clone();
         threads.push(spawn("store-checkpoint", move || checkpoint::run(&checkpointer, &database, &closed)).map_err(io)?);

@@ -116,6 +116,15 @@ pub struct MessageRow {
     pub message: Message,
 }
 
+impl MessageRow {
+    /// About as many bytes as the message takes on the wire.
+    pub fn size(&self) -> usize {
+        let Message { content, attachments, metadata, .. } = &self.message;
+        let texts = [content, attachments, metadata];
+        texts.into_iter().flatten().map(String::len).sum::<usize>() + 512
+    }
+}
+
 /// The columns that [`message`] reads; `g` is the message, `c` its conversation and `s` its sender.
 pub const MESSAGE: &str = "g.id, g.conversation, g.reacted, g.mid, c.cid, g.seq, s.uid, g.content, g.kind, g.at, \
      g.client_id, g.reply_to, g.attachments, g.metadata, g.mentions, g.edited_at, g.deleted_at";

@@ -33,6 +33,8 @@ use crate::session::{Admission, Session, Sessions};
 const MAX_WAITING: usize = 4_096;
 /// Bytes of events of one connection that may wait; one event may always wait.
 const MAX_WAITING_BYTES: usize = 4 << 20;
+/// How often a dispatcher looks whether its client has read enough for another answer.
+const ROOM_CHECK: std::time::Duration = std::time::Duration::from_millis(10);
 /// Sends of one connection that may be on their way into the store.
 const MAX_IN_FLIGHT: usize = 64;
 
@@ -52,6 +54,8 @@ pub struct Dispatcher {
     socket_id: String,
     span: tracing::Span,
     queue: Mutex<Queue>,
+    /// The client has gone: nobody reads its answers any more.
+    gone: AtomicBool,
 }
 
 #[derive(Default)]
@@ -73,7 +77,7 @@ type Answer = Pin<Box<dyn Future<Output = Option<Packet>> + Send>>;
 
 impl Dispatcher {
     pub fn new(shared: Arc<Shared>, session: Arc<Session>, socket_id: String, span: tracing::Span) -> Arc<Self> {
-        Arc::new(Dispatcher { shared, session, socket_id, span, queue: Mutex::default() })
+        Arc::new(Dispatcher { shared, session, socket_id, span, queue: Mutex::default(), gone: AtomicBool::new(false) })
     }
 
     /// Brings the device in and greets it; events that come meanwhile wait.
@@ -100,6 +104,7 @@ impl Dispatcher {
 
     /// Takes the device out, behind all that it sent.
     pub fn goodbye(self: &Arc<Self>) {
+        self.gone.store(true, Ordering::Relaxed);
         self.push(Incoming::Goodbye, 0);
     }
 
@@ -136,6 +141,11 @@ impl Dispatcher {
             match next {
                 None => self.answer_first(&mut in_flight).await,
                 Some(Incoming::Event { text, has_binary, ack }) => {
+                    // Whoever asks faster than they read waits for their own answers; a connection that reads nothing
+                    // is cut in the end, and has room then.
+                    while !self.session.connection.has_room() && !self.gone.load(Ordering::Relaxed) {
+                        tokio::time::sleep(ROOM_CHECK).await;
+                    }
                     self.handle(&text, has_binary, ack, &mut in_flight).await;
                 }
                 Some(Incoming::Hello(handshake)) => self.greet(*handshake).await,

@@ -7,7 +7,7 @@ use super::dispatch::Shared;
 use super::payload::encode::{
     self, ConversationBody, MemberBody, MessageBody, NotificationBody, PresenceBody, ReactionsBody,
 };
-use super::payload::request::Request;
+use super::payload::request::{MEMBER_CURSOR, Request};
 use crate::domain::error::Error;
 use crate::roster::packet::Packet;
 use crate::session::Session;
@@ -97,7 +97,8 @@ pub async fn run(
             ok(ack, &ConversationsBody { conversations, cursor })
         }
         Request::Members { conversation, after, limit } => {
-            let (members, cursor) = chat.members(actor, conversation, after, limit).await?;
+            let (members, next) = chat.members(actor, conversation, after, limit).await?;
+            let cursor = next.map(|user| format!("{MEMBER_CURSOR}{user}"));
             let members: Vec<_> = members.iter().map(MemberBody::from).collect();
             ok(ack, &MembersBody { members, cursor })
         }

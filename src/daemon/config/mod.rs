@@ -26,6 +26,7 @@ use figment::Figment;
 use serde::Deserialize;
 
 pub use diagnose::{Problem, Problems};
+pub use reload::Change;
 pub use source::Place;
 
 use crate::daemon::logging;

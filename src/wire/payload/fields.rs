@@ -21,14 +21,16 @@ impl Fields {
         }
     }
 
+    /// `path` is where the object stands, with a dot behind it, or nothing.
+    ///
     /// # Errors
     /// `INVALID`, naming a field that nobody asked for.
-    pub fn finish(self) -> Read<()> {
+    pub fn finish(self, path: &str) -> Read<()> {
         match self.0.keys().next() {
             None => Ok(()),
             Some(name) => {
                 let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
-                Err(Error::invalid(&shown, "no such field"))
+                Err(Error::invalid(&format!("{path}{shown}"), "no such field"))
             }
         }
     }

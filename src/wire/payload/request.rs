@@ -23,6 +23,8 @@ const MAX_LIMIT: u32 = 200;
 const MAX_PRESENCE: usize = 200;
 /// Members that one `conversation:create` may name.
 const MAX_NEW_MEMBERS: usize = 1_000;
+/// What a cursor into the list of members begins with.
+pub const MEMBER_CURSOR: &str = "after:";
 /// The longest search, in bytes.
 const MAX_QUERY_BYTES: usize = 1_024;
 
@@ -92,7 +94,7 @@ pub fn parse(event: ClientEvent, payload: Value, history_limit: u32) -> Result<R
     };
     let mut fields = Fields::of(payload)?;
     let request = read(event, &mut fields, history_limit)?;
-    fields.finish()?;
+    fields.finish("")?;
     Ok(request)
 }
 
@@ -130,7 +132,7 @@ fn read(event: ClientEvent, fields: &mut Fields, history_limit: u32) -> Result<R
         }
         ClientEvent::ConversationMembers => Request::Members {
             conversation: fields.conversation()?,
-            after: fields.optional_string("cursor")?,
+            after: member_cursor(fields)?,
             limit: fields.limit(DEFAULT_LIMIT, MAX_LIMIT)?,
         },
         ClientEvent::MemberAdd => Request::MemberAdd {
@@ -171,7 +173,7 @@ fn read(event: ClientEvent, fields: &mut Fields, history_limit: u32) -> Result<R
 
 fn draft(fields: &mut Fields) -> Result<Draft, Error> {
     let conversation = fields.conversation()?;
-    let attachments = fields.take("attachments").map(attachments).transpose()?;
+    let attachments = fields.take("attachments").map(attachments).transpose()?.flatten();
     let content = match &attachments {
         // A picture needs no words.
         Some(_) => fields.optional_string("content")?.unwrap_or_default(),
@@ -192,13 +194,12 @@ fn draft(fields: &mut Fields) -> Result<Draft, Error> {
     Ok(Draft { conversation, content, kind, client_id, reply_to, attachments, metadata })
 }
 
-fn attachments(value: Value) -> Result<String, Error> {
-    let fits = value
-        .as_array()
-        .is_some_and(|list| (1..=MAX_ATTACHMENTS).contains(&list.len()) && list.iter().all(Value::is_object));
-    let text = fits.then(|| value.to_string()).filter(|text| text.len() <= MAX_ATTACHMENTS_BYTES);
-    text.ok_or_else(|| {
-        let expected = format!("an array of 1 to {MAX_ATTACHMENTS} objects, at most {MAX_ATTACHMENTS_BYTES} bytes as JSON");
+/// The attachments as JSON text; none where the list is empty.
+fn attachments(value: Value) -> Result<Option<String>, Error> {
+    let list = value.as_array().filter(|list| list.len() <= MAX_ATTACHMENTS && list.iter().all(Value::is_object));
+    let text = list.map(|list| (!list.is_empty()).then(|| value.to_string()));
+    text.filter(|text| text.as_ref().is_none_or(|text| text.len() <= MAX_ATTACHMENTS_BYTES)).ok_or_else(|| {
+        let expected = format!("an array of at most {MAX_ATTACHMENTS} objects, {MAX_ATTACHMENTS_BYTES} bytes as JSON");
         Error::invalid("attachments", expected)
     })
 }
@@ -244,7 +245,7 @@ fn settings(value: Value) -> Result<SettingsChange, Error> {
         Policy::parse(&text).map(Some).ok_or_else(|| Error::invalid(&format!("settings.{name}"), Policy::NAMES))
     };
     let change = SettingsChange { post: policy("post")?, invite: policy("invite")? };
-    fields.finish()?;
+    fields.finish("settings.")?;
     Ok(change)
 }
 
@@ -273,6 +274,12 @@ fn list_cursor(fields: &mut Fields) -> Result<Option<ListCursor>, Error> {
     let parts = text.split_once('.').and_then(|(at, key)| Some((at.parse().ok()?, key.parse().ok()?)));
     let (at, key) = parts.ok_or_else(bad_cursor)?;
     Ok(Some(ListCursor { active_at: Time(at), key }))
+}
+
+/// Members are listed by user id; the mark before it tells a cursor from any other text.
+fn member_cursor(fields: &mut Fields) -> Result<Option<String>, Error> {
+    let Some(text) = fields.optional_string("cursor")? else { return Ok(None) };
+    text.strip_prefix(MEMBER_CURSOR).map(|user| Some(user.to_owned())).ok_or_else(bad_cursor)
 }
 
 fn bad_cursor() -> Error {
