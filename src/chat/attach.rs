@@ -95,8 +95,7 @@ impl Chat {
                 .store
                 .read(move |query| Ok((query.memberships(&user, Time::now())?, query.standing(&user)?)))
                 .await?;
-            let standing =
-                Standing { status: stored.status.unwrap_or_default(), text: stored.text, announced: false };
+            let standing = Standing { status: stored.status.unwrap_or_default(), text: stored.text, announced: false };
             self.roster.load(&device.user, conversations, standing);
         }
         if self.config().conversations.auto_join {
@@ -194,12 +193,8 @@ fn resume_one(
     room: &mut Room,
     open: bool,
 ) -> Result<Resumed, Abort> {
-    let reset = |conversation, last_seq| Resumed {
-        conversation,
-        status: ResumeStatus::Reset,
-        messages: Vec::new(),
-        last_seq,
-    };
+    let reset =
+        |conversation, last_seq| Resumed { conversation, status: ResumeStatus::Reset, messages: Vec::new(), last_seq };
     let seated = match seat::take(query, &id, user, open, Time::now()) {
         Ok(seated) => seated,
         Err(Abort::Refused(_)) => return Ok(reset(id, 0)),

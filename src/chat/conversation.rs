@@ -159,13 +159,7 @@ fn create(tx: &mut Tx<'_>, creator: &UserId, new: NewConversation, others: &[Use
 }
 
 /// Tells `users` that they are in, and those that `by` brought also in their inbox.
-fn announce(
-    tx: &mut Tx<'_>,
-    id: &ConversationId,
-    by: &UserId,
-    users: &[UserId],
-    now: Time,
-) -> Result<Overview, Abort> {
+fn announce(tx: &mut Tx<'_>, id: &ConversationId, by: &UserId, users: &[UserId], now: Time) -> Result<Overview, Abort> {
     let seated = seat::take(tx, id, by, false, now)?;
     let conversation = Arc::new(seated.seat.conversation.clone());
     for user in users {

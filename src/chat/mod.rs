@@ -3,8 +3,8 @@
 //! A verb decides and remembers in one piece of work on the store, and leaves two things: a reply, for the caller
 //! alone, and events, which leave through the bus once they are on disk. No verb writes to anybody's connection.
 
-pub mod config;
 mod attach;
+pub mod config;
 mod conversation;
 mod delete;
 mod edit;
@@ -28,8 +28,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 pub use self::attach::{Attached, Resume, ResumeStatus, Resumed};
-pub use self::conversation::{Changes, NewConversation};
 use self::config::Config;
+pub use self::conversation::{Changes, NewConversation};
 pub use self::list::Joined;
 pub use self::member::MemberChange;
 pub use self::retention::INTERVAL as RETENTION_INTERVAL;

@@ -144,9 +144,7 @@ impl Chat {
         let event = match (was_visible, is_visible) {
             (_, true) if before == after => return,
             (_, true) => Event::Online { user: user.clone(), status: after.status },
-            (true, false) => {
-                Event::Offline { user: user.clone(), last_seen: Time::now(), to: self.roster.peers(user) }
-            }
+            (true, false) => Event::Offline { user: user.clone(), last_seen: Time::now(), to: self.roster.peers(user) },
             (false, false) => return,
         };
         self.bus.publish(event).await;

@@ -61,9 +61,7 @@ impl Chat {
             return;
         }
         self.receipts.note(&message.conversation, |window| {
-            let live = window
-                .live
-                .get_or_insert_with(|| Live { first_seq: message.seq, last_of: HashMap::new() });
+            let live = window.live.get_or_insert_with(|| Live { first_seq: message.seq, last_of: HashMap::new() });
             let last = LastOf { sender: message.sender.clone(), message: message.id, seq: message.seq };
             live.last_of.insert(message.sender.clone(), last);
         });
@@ -84,7 +82,8 @@ impl Chat {
     pub async fn flush_receipts(&self) {
         let due = self.receipts.take_due(|id, window| {
             let followers = self.roster.room(id).map_or(0, |room| room.followers());
-            let patience = Duration::from_millis(followers as u64).clamp(Duration::from_millis(50), Duration::from_secs(1));
+            let patience =
+                Duration::from_millis(followers as u64).clamp(Duration::from_millis(50), Duration::from_secs(1));
             window.opened.elapsed() >= patience
         });
         self.store_receipts(due).await;
@@ -175,9 +174,8 @@ impl Chat {
                     origin: actor.connection,
                 });
                 tx.read_messages_notification(&actor.user, &message.conversation, now)?;
-                let member = tx
-                    .member(&message.conversation, &actor.user)?
-                    .ok_or_else(|| Error::not_found("conversation"))?;
+                let member =
+                    tx.member(&message.conversation, &actor.user)?.ok_or_else(|| Error::not_found("conversation"))?;
                 Ok((member.read_seq, member.unread(last_seq)))
             })
             .await
@@ -213,11 +211,5 @@ fn raise_delivered(
 }
 
 fn mark(conversation: &ConversationId, user: &UserId, last: &LastOf, at: Time) -> Arc<Mark> {
-    Arc::new(Mark {
-        message: last.message,
-        conversation: conversation.clone(),
-        user: user.clone(),
-        seq: last.seq,
-        at,
-    })
+    Arc::new(Mark { message: last.message, conversation: conversation.clone(), user: user.clone(), seq: last.seq, at })
 }

@@ -28,8 +28,7 @@ impl Chat {
                 if let Some(id) = &conversation {
                     seat::take(query, id, &user, open, now)?;
                 }
-                let search =
-                    Search { user: &user, words: &words, conversation: conversation.as_ref(), before, limit };
+                let search = Search { user: &user, words: &words, conversation: conversation.as_ref(), before, limit };
                 Ok(query.search(&search, now)?)
             })
             .await

@@ -25,8 +25,8 @@ use crate::wire::connect::Door;
 use crate::wire::dispatch::Shared;
 use crate::wire::event::server;
 use crate::wire::health::Health;
-use crate::wire::server::{Server, Setup};
 use crate::wire::payload::encode::ErrorBody;
+use crate::wire::server::{Server, Setup};
 use crate::{bus, wire};
 
 /// How long a drain waits for clients to read what is on its way to them; the rest of the time is for the store.

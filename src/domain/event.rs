@@ -14,9 +14,18 @@ use super::time::Time;
 #[derive(Clone, Debug)]
 pub enum Event {
     /// To all devices that follow the conversation but `origin`, which has the acknowledgement.
-    MessageNew { message: Arc<Message>, origin: Option<ConnectionId> },
-    MessageUpdated { message: Arc<Message>, origin: Option<ConnectionId> },
-    MessageDeleted { message: Arc<Message>, origin: Option<ConnectionId> },
+    MessageNew {
+        message: Arc<Message>,
+        origin: Option<ConnectionId>,
+    },
+    MessageUpdated {
+        message: Arc<Message>,
+        origin: Option<ConnectionId>,
+    },
+    MessageDeleted {
+        message: Arc<Message>,
+        origin: Option<ConnectionId>,
+    },
     Reaction {
         message: MessageId,
         conversation: ConversationId,
@@ -27,27 +36,62 @@ pub enum Event {
         origin: Option<ConnectionId>,
     },
     /// `user` has `message` and all before it; to the message's sender.
-    Delivered { to: UserId, mark: Arc<Mark> },
+    Delivered {
+        to: UserId,
+        mark: Arc<Mark>,
+    },
     /// `user` has read `message` and all before it; to the message's sender.
-    Read { to: UserId, mark: Arc<Mark> },
+    Read {
+        to: UserId,
+        mark: Arc<Mark>,
+    },
     /// The same, to the reader's own other devices.
-    ReadElsewhere { mark: Arc<Mark>, origin: Option<ConnectionId> },
+    ReadElsewhere {
+        mark: Arc<Mark>,
+        origin: Option<ConnectionId>,
+    },
     /// To the devices of the other users that follow the conversation.
-    TypingStart { conversation: ConversationId, user: UserId },
-    TypingStop { conversation: ConversationId, user: UserId },
+    TypingStart {
+        conversation: ConversationId,
+        user: UserId,
+    },
+    TypingStop {
+        conversation: ConversationId,
+        user: UserId,
+    },
     /// To users who share a conversation with `user`.
-    Online { user: UserId, status: Status },
-    Offline { user: UserId, last_seen: Time, to: HashSet<UserId> },
+    Online {
+        user: UserId,
+        status: Status,
+    },
+    Offline {
+        user: UserId,
+        last_seen: Time,
+        to: HashSet<UserId>,
+    },
     /// To all devices that follow it.
-    ConversationUpdated { conversation: Arc<Conversation> },
+    ConversationUpdated {
+        conversation: Arc<Conversation>,
+    },
     /// To all devices that follow it, which then follow it no more.
-    ConversationDeleted { conversation: ConversationId },
+    ConversationDeleted {
+        conversation: ConversationId,
+    },
     /// Somebody came in: their devices begin to follow it and are told of the conversation.
-    MemberAdded { conversation: Arc<Conversation>, user: UserId },
+    MemberAdded {
+        conversation: Arc<Conversation>,
+        user: UserId,
+    },
     /// Somebody left or was banned: their devices follow it no more and are told that it is gone.
-    MemberRemoved { conversation: ConversationId, user: UserId },
+    MemberRemoved {
+        conversation: ConversationId,
+        user: UserId,
+    },
     /// To all devices of the user.
-    Notification { to: UserId, notification: Arc<Notification> },
+    Notification {
+        to: UserId,
+        notification: Arc<Notification>,
+    },
 }
 
 /// A receipt: how far a user has come in a conversation.
@@ -72,7 +116,9 @@ impl Event {
             | Event::TypingStop { conversation, .. }
             | Event::ConversationDeleted { conversation }
             | Event::MemberRemoved { conversation, .. } => conversation.as_str(),
-            Event::Delivered { mark, .. } | Event::Read { mark, .. } | Event::ReadElsewhere { mark, .. } => mark.conversation.as_str(),
+            Event::Delivered { mark, .. } | Event::Read { mark, .. } | Event::ReadElsewhere { mark, .. } => {
+                mark.conversation.as_str()
+            }
             Event::ConversationUpdated { conversation } | Event::MemberAdded { conversation, .. } => {
                 conversation.id.as_str()
             }

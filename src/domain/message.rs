@@ -134,8 +134,8 @@ pub fn check_edit(message: &Message, editor: &UserId, window: std::time::Duratio
 /// # Errors
 /// `INVALID`, naming the field.
 pub fn check_emoji(emoji: &str) -> Result<(), Error> {
-    let fits = (1..=MAX_EMOJI_BYTES).contains(&emoji.len())
-        && !emoji.chars().any(|c| c.is_control() || c.is_whitespace());
+    let fits =
+        (1..=MAX_EMOJI_BYTES).contains(&emoji.len()) && !emoji.chars().any(|c| c.is_control() || c.is_whitespace());
     if fits {
         return Ok(());
     }

@@ -208,4 +208,3 @@ fn direct_key(a: &UserId, b: &UserId) -> String {
     let (first, second) = if a <= b { (a, b) } else { (b, a) };
     format!("{first}\n{second}")
 }
-

@@ -37,9 +37,8 @@ impl Query<'_> {
              WHERE m.conversation = ?1 AND u.uid > ?2 ORDER BY u.uid LIMIT ?3",
             rows::MEMBER
         ))?;
-        let found = statement.query_map(params![seat.conversation_key, after.unwrap_or(""), limit], |row| {
-            rows::member(row, 0)
-        })?;
+        let found = statement
+            .query_map(params![seat.conversation_key, after.unwrap_or(""), limit], |row| rows::member(row, 0))?;
         Ok(found.collect::<Result<_, _>>()?)
     }
 
@@ -105,7 +104,9 @@ impl Tx<'_> {
     pub fn remove_member(&mut self, seat: &Seat, user: &UserId) -> Result<(), Error> {
         let removed = self
             .connection
-            .prepare_cached("DELETE FROM members WHERE conversation = ?1 AND user = (SELECT id FROM users WHERE uid = ?2)")?
+            .prepare_cached(
+                "DELETE FROM members WHERE conversation = ?1 AND user = (SELECT id FROM users WHERE uid = ?2)",
+            )?
             .execute(params![seat.conversation_key, user])?;
         self.connection
             .prepare_cached("UPDATE conversations SET member_count = member_count - ?2 WHERE id = ?1")?

@@ -35,9 +35,8 @@ impl Query<'_> {
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT {MESSAGE} FROM {MESSAGE_FROM} WHERE g.conversation = ?1 AND g.sender = ?2 AND g.client_id = ?3"
         ))?;
-        let found = statement
-            .query_row(params![seat.conversation_key, seat.user_key, client_id], rows::message)
-            .optional()?;
+        let found =
+            statement.query_row(params![seat.conversation_key, seat.user_key, client_id], rows::message).optional()?;
         found.map(|row| self.with_reactions(row)).transpose()
     }
 
@@ -76,8 +75,12 @@ impl Query<'_> {
             "SELECT {MESSAGE} FROM {MESSAGE_FROM} \
              WHERE g.conversation = ?1 AND g.seq > ?2 AND g.seq < ?3 ORDER BY g.seq {order} LIMIT ?4"
         ))?;
-        let mut found =
-            statement.query(params![seat.conversation_key, bound(bounds.start), bound(bounds.end), i64::from(limit) + 1])?;
+        let mut found = statement.query(params![
+            seat.conversation_key,
+            bound(bounds.start),
+            bound(bounds.end),
+            i64::from(limit) + 1
+        ])?;
         let mut page = Page::default();
         while let Some(row) = found.next()? {
             let row = rows::message(row)?;
@@ -178,12 +181,7 @@ impl Tx<'_> {
     pub fn update_content(&mut self, message: &Message) -> Result<(), Error> {
         self.connection
             .prepare_cached("UPDATE messages SET content = ?2, mentions = ?3, edited_at = ?4 WHERE mid = ?1")?
-            .execute(params![
-                message.id,
-                message.content,
-                rows::join_mentions(&message.mentions),
-                message.edited_at
-            ])?;
+            .execute(params![message.id, message.content, rows::join_mentions(&message.mentions), message.edited_at])?;
         Ok(())
     }
 

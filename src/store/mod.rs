@@ -3,8 +3,8 @@
 //! Work on the store is a closure: `write` runs it on the writer's thread inside a transaction, `read` on one of the
 //! readers'. A closure decides and writes in one go, so that no other write can come between; it must not block.
 
-pub mod config;
 mod checkpoint;
+pub mod config;
 mod conversations;
 pub mod error;
 mod members;
@@ -27,8 +27,8 @@ use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 
 use self::config::Config;
-use self::error::{Abort, Error, OpenError};
 pub use self::conversations::{ListCursor, Seat};
+use self::error::{Abort, Error, OpenError};
 pub use self::members::LastOf;
 pub use self::messages::{MAX_PAGE_BYTES, Page};
 pub use self::query::Query;
@@ -96,9 +96,8 @@ impl Store {
         let lock = open::lock(&path)?;
         let connection = open::writer(&path, config)?;
         let fail = |source| OpenError::Open { path: path.display().to_string(), source };
-        let epoch = connection
-            .query_row("SELECT value FROM meta WHERE key = 'epoch'", [], |row| row.get(0))
-            .map_err(fail)?;
+        let epoch =
+            connection.query_row("SELECT value FROM meta WHERE key = 'epoch'", [], |row| row.get(0)).map_err(fail)?;
         let checkpointer = rusqlite::Connection::open(&path).map_err(fail)?;
         let readers = (0..config.readers).map(|_| open::reader(&path)).collect::<Result<Vec<_>, _>>()?;
 
@@ -111,17 +110,21 @@ impl Store {
 
         let mut threads = Vec::new();
         let writer_health = Arc::clone(&health);
-        threads.push(spawn("store-writer", move || {
-            // The lock lasts as long as the writer.
-            let _lock = lock;
-            writer::run(connection, &write_jobs, &publish, &writer_health);
-        }).map_err(io)?);
+        threads.push(
+            spawn("store-writer", move || {
+                // The lock lasts as long as the writer.
+                let _lock = lock;
+                writer::run(connection, &write_jobs, &publish, &writer_health);
+            })
+            .map_err(io)?,
+        );
         for mut connection in readers {
             let jobs = Arc::clone(&read_jobs);
             threads.push(spawn("store-reader", move || reader::run(&mut connection, &jobs)).map_err(io)?);
         }
         let database = path.clone();
-        threads.push(spawn("store-checkpoint", move || checkpoint::run(&checkpointer, &database, &closed)).map_err(io)?);
+        threads
+            .push(spawn("store-checkpoint", move || checkpoint::run(&checkpointer, &database, &closed)).map_err(io)?);
 
         let channels = Channels { writes, reads, _checkpoints: checkpoints };
         Ok(Store(Arc::new(Shared {

@@ -80,10 +80,8 @@ fn migrate(connection: &mut Connection, found: i64) -> rusqlite::Result<()> {
         let transaction = connection.transaction()?;
         transaction.execute_batch(script)?;
         if version == 0 {
-            transaction.execute(
-                "INSERT INTO meta (key, value) VALUES ('epoch', ?1)",
-                [Uuid::new_v4().simple().to_string()],
-            )?;
+            transaction
+                .execute("INSERT INTO meta (key, value) VALUES ('epoch', ?1)", [Uuid::new_v4().simple().to_string()])?;
         }
         transaction.pragma_update(None, "user_version", version as i64 + 1)?;
         transaction.commit()?;

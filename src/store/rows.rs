@@ -93,7 +93,8 @@ pub fn conversation(row: &Row<'_>, at: usize) -> rusqlite::Result<Conversation> 
 }
 
 /// The columns that [`member`] reads; `u` is the user and `m` the membership.
-pub const MEMBER: &str = "u.uid, m.role, m.joined_at, m.muted_until, m.banned_until, m.delivered_seq, m.read_seq, m.own_unread";
+pub const MEMBER: &str =
+    "u.uid, m.role, m.joined_at, m.muted_until, m.banned_until, m.delivered_seq, m.read_seq, m.own_unread";
 
 pub fn member(row: &Row<'_>, at: usize) -> rusqlite::Result<Member> {
     Ok(Member {
@@ -168,8 +169,7 @@ fn split_mentions(list: &str) -> Vec<UserId> {
 }
 
 /// The columns that [`notification`] reads.
-pub const NOTIFICATION: &str =
-    "nid, kind, title, message, count, conversation, message_id, data, created_at, read_at";
+pub const NOTIFICATION: &str = "nid, kind, title, message, count, conversation, message_id, data, created_at, read_at";
 
 pub fn notification(row: &Row<'_>) -> rusqlite::Result<Notification> {
     Ok(Notification {

@@ -25,9 +25,8 @@ impl Query<'_> {
     pub fn standing(&self, user: &UserId) -> Result<Standing, Error> {
         let mut statement =
             self.connection.prepare_cached("SELECT status, status_text, last_seen FROM users WHERE uid = ?1")?;
-        let found = statement.query_row([user], |row| {
-            Ok(Standing { status: row.get(0)?, text: row.get(1)?, last_seen: row.get(2)? })
-        });
+        let found = statement
+            .query_row([user], |row| Ok(Standing { status: row.get(0)?, text: row.get(1)?, last_seen: row.get(2)? }));
         Ok(found.optional()?.unwrap_or_default())
     }
 

@@ -98,7 +98,8 @@ impl Door {
         let id = ConnectionId(self.0.next_id.fetch_add(1, Ordering::Relaxed));
         let span = tracing::info_span!("connection", connection.id = %id, user.id = %identity.user);
         let connection = Arc::new(Connection::new(id, identity.user.clone(), handshake.device.clone(), outlet));
-        let session = Arc::new(Session::new(connection, &identity, Arc::clone(&self.0.limits), Arc::clone(&self.0.quotas)));
+        let session =
+            Arc::new(Session::new(connection, &identity, Arc::clone(&self.0.limits), Arc::clone(&self.0.quotas)));
         self.0.shared.sessions.add(&session);
         let dispatcher = Dispatcher::new(Arc::clone(&self.0.shared), session, socket.id.to_string(), span);
         socket.on_fallback(Events(Arc::clone(&dispatcher)));

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::event::server;
-use super::payload::encode::{
-    ConversationBody, MarkBody, MessageBody, NotificationBody, ReactionBody, ReactionsBody,
-};
+use super::payload::encode::{ConversationBody, MarkBody, MessageBody, NotificationBody, ReactionBody, ReactionsBody};
 use crate::chat::Chat;
 use crate::domain::event::Event;
 use crate::domain::id::{ConnectionId, ConversationId, UserId};
@@ -124,8 +122,7 @@ fn gone(conversation: &ConversationId) -> Packet {
 /// Tells every device that was behind and has read enough what it missed. Called again and again.
 pub fn catch_up(chat: &Chat) {
     for device in chat.roster().all_connections().iter().filter(|device| device.is_behind()) {
-        device.catch_up(|missed| {
-            Packet::event(server::SYNC_REQUIRED, &serde_json::json!({ "conversationIds": missed }))
-        });
+        device
+            .catch_up(|missed| Packet::event(server::SYNC_REQUIRED, &serde_json::json!({ "conversationIds": missed })));
     }
 }

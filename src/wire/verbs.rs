@@ -129,9 +129,7 @@ pub async fn run(
             let cursor = inbox.next.map(|key| key.to_string());
             ok(ack, &InboxBody { notifications, cursor, unread: inbox.unread })
         }
-        Request::ReadNotifications { one } => {
-            ok(ack, &json!({ "unread": chat.read_notifications(actor, one).await? }))
-        }
+        Request::ReadNotifications { one } => ok(ack, &json!({ "unread": chat.read_notifications(actor, one).await? })),
     })
 }
 

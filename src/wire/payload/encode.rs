@@ -370,11 +370,8 @@ pub struct ResumedBody<'a> {
 pub fn resumed(list: &[Resumed]) -> BTreeMap<&str, ResumedBody<'_>> {
     list.iter()
         .map(|one| {
-            let body = ResumedBody {
-                status: one.status.as_str(),
-                messages: messages(&one.messages),
-                last_seq: one.last_seq,
-            };
+            let body =
+                ResumedBody { status: one.status.as_str(), messages: messages(&one.messages), last_seq: one.last_seq };
             (one.conversation.as_str(), body)
         })
         .collect()

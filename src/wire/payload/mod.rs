@@ -1,6 +1,6 @@
 //! What travels: requests as clients send them, and the shapes that the server sends.
 
-mod fields;
 pub mod encode;
+mod fields;
 pub mod handshake;
 pub mod request;

@@ -181,9 +181,7 @@ fn draft(fields: &mut Fields) -> Result<Draft, Error> {
     };
     let kind = match fields.optional_string("type")? {
         None => MessageType::text(),
-        Some(kind) => {
-            MessageType::from_client(&kind).ok_or_else(|| Error::invalid("type", MessageType::EXPECTED))?
-        }
+        Some(kind) => MessageType::from_client(&kind).ok_or_else(|| Error::invalid("type", MessageType::EXPECTED))?,
     };
     let client_id = fields.optional_string("clientId")?;
     if client_id.as_ref().is_some_and(|id| id.is_empty() || id.len() > MAX_CLIENT_ID_BYTES) {

@@ -1,0 +1,230 @@
+//! How many sessions there may be: in all, per address, per second, and without a token.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use crate::session::config::Config;
+
+/// Addresses whose rate of connects is remembered; when there are more, those that are idle are forgotten.
+const REMEMBERED: usize = 65_536;
+
+/// Counts sessions against the configured limits.
+pub struct Guard {
+    limits: Arc<ArcSwap<Config>>,
+    sessions: AtomicUsize,
+    unauthenticated: AtomicUsize,
+    addresses: Mutex<HashMap<IpAddr, usize, ahash::RandomState>>,
+    rates: Mutex<HashMap<IpAddr, Bucket, ahash::RandomState>>,
+}
+
+/// The tokens that an address has left, as of a moment.
+struct Bucket {
+    tokens: f64,
+    at: Instant,
+}
+
+/// Why a session was not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Breach {
+    /// Too many sessions: in all, from this address, or without a token.
+    Connections,
+    /// Too many connects per second from this address.
+    Rate { retry_after: Duration },
+}
+
+/// A session's place in the counts; gives it back when dropped.
+pub struct Ticket {
+    guard: Arc<Guard>,
+    address: IpAddr,
+    unauthenticated: AtomicBool,
+    held: AtomicBool,
+}
+
+impl Guard {
+    pub fn new(limits: Arc<ArcSwap<Config>>) -> Arc<Self> {
+        Arc::new(Guard {
+            limits,
+            sessions: AtomicUsize::new(0),
+            unauthenticated: AtomicUsize::new(0),
+            addresses: Mutex::default(),
+            rates: Mutex::default(),
+        })
+    }
+
+    /// Lets one session from `ip` in.
+    pub fn admit(self: &Arc<Self>, ip: IpAddr) -> Result<Ticket, Breach> {
+        let limits = self.limits.load();
+        let address = network(ip);
+        self.spend(address, limits.connects_per_second_per_ip, Instant::now())?;
+        let sessions = self.sessions.fetch_add(1, Ordering::Relaxed);
+        let unauthenticated = self.unauthenticated.fetch_add(1, Ordering::Relaxed);
+        let from_here = {
+            let mut addresses = self.addresses.lock();
+            let count = addresses.entry(address).or_default();
+            *count += 1;
+            *count - 1
+        };
+        // Counted first and checked then, so that two at the same time cannot both take the last place; a refusal
+        // gives the place back by the ticket's drop.
+        let ticket = Ticket {
+            guard: self.clone(),
+            address,
+            unauthenticated: AtomicBool::new(true),
+            held: AtomicBool::new(true),
+        };
+        let full = is_full(sessions, limits.connections)
+            || is_full(from_here, limits.connections_per_ip)
+            || is_full(unauthenticated, limits.unauthenticated);
+        if full { Err(Breach::Connections) } else { Ok(ticket) }
+    }
+
+    /// How many TCP connections may be open: several per session, as polling clients and browsers open them.
+    pub fn max_streams(&self) -> usize {
+        match self.limits.load().connections as usize {
+            0 => usize::MAX,
+            sessions => sessions.saturating_mul(3).saturating_add(1_024),
+        }
+    }
+
+    pub fn sessions(&self) -> usize {
+        self.sessions.load(Ordering::Relaxed)
+    }
+
+    fn spend(&self, address: IpAddr, per_second: u32, now: Instant) -> Result<(), Breach> {
+        if per_second == 0 {
+            return Ok(());
+        }
+        let rate = f64::from(per_second);
+        let mut rates = self.rates.lock();
+        if rates.len() >= REMEMBERED && !rates.contains_key(&address) {
+            // An address that was silent for a second has a full bucket again; nothing is lost with it.
+            rates.retain(|_, bucket| now.saturating_duration_since(bucket.at) < Duration::from_secs(1));
+            if rates.len() >= REMEMBERED {
+                rates.clear();
+            }
+        }
+        let bucket = rates.entry(address).or_insert(Bucket { tokens: rate, at: now });
+        let gained = now.saturating_duration_since(bucket.at).as_secs_f64() * rate;
+        bucket.tokens = (bucket.tokens + gained).min(rate);
+        bucket.at = now;
+        if bucket.tokens < 1.0 {
+            return Err(Breach::Rate { retry_after: Duration::from_secs_f64((1.0 - bucket.tokens) / rate) });
+        }
+        bucket.tokens -= 1.0;
+        Ok(())
+    }
+}
+
+impl Ticket {
+    /// The session has presented a valid token.
+    pub fn authenticated(&self) {
+        if self.unauthenticated.swap(false, Ordering::Relaxed) {
+            self.guard.unauthenticated.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The session has ended, though something may still hold on to it.
+    pub fn release(&self) {
+        if !self.held.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        self.authenticated();
+        self.guard.sessions.fetch_sub(1, Ordering::Relaxed);
+        let mut addresses = self.guard.addresses.lock();
+        if let Some(count) = addresses.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                addresses.remove(&self.address);
+            }
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+/// A limit of zero is none.
+fn is_full(count: usize, limit: u32) -> bool {
+    limit != 0 && count >= limit as usize
+}
+
+/// What counts as one address: a whole /64 of IPv6, as one host is given all of it, and IPv4 in either form.
+fn network(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(address) => {
+            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & 0xffff_ffff_ffff_ffff_0000_0000_0000_0000))
+        }
+        v4 => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guard(change: impl FnOnce(&mut Config)) -> Arc<Guard> {
+        let mut limits = Config::default();
+        change(&mut limits);
+        Guard::new(Arc::new(ArcSwap::from_pointee(limits)))
+    }
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().expect("a valid address")
+    }
+
+    #[test]
+    fn a_place_comes_free_when_its_session_ends() {
+        let guard = guard(|limits| limits.connections_per_ip = 2);
+        let first = guard.admit(ip("10.0.0.1")).ok().expect("the first");
+        let _second = guard.admit(ip("10.0.0.1")).ok().expect("the second");
+        assert_eq!(guard.admit(ip("10.0.0.1")).err(), Some(Breach::Connections));
+        assert!(guard.admit(ip("10.0.0.2")).is_ok());
+        first.release();
+        assert!(guard.admit(ip("10.0.0.1")).is_ok());
+        drop(first);
+        assert_eq!(guard.sessions(), 1);
+        assert_eq!(guard.addresses.lock().len(), 1);
+    }
+
+    #[test]
+    fn an_authenticated_session_makes_room_for_a_stranger() {
+        let guard = guard(|limits| limits.unauthenticated = 1);
+        let known = guard.admit(ip("10.0.0.1")).ok().expect("the first");
+        assert_eq!(guard.admit(ip("10.0.0.2")).err(), Some(Breach::Connections));
+        known.authenticated();
+        assert!(guard.admit(ip("10.0.0.2")).is_ok());
+    }
+
+    #[test]
+    fn a_whole_ipv6_network_is_one_address() {
+        let guard = guard(|limits| limits.connections_per_ip = 1);
+        let _one = guard.admit(ip("2001:db8::1")).ok().expect("the first");
+        assert!(guard.admit(ip("2001:db8::ffff:2")).is_err());
+        assert!(guard.admit(ip("2001:db8:0:1::1")).is_ok());
+        let _four = guard.admit(ip("10.0.0.1")).ok().expect("another");
+        assert!(guard.admit(ip("::ffff:10.0.0.1")).is_err());
+    }
+
+    #[test]
+    fn connects_per_second_come_back_with_time() {
+        let guard = guard(|_| ());
+        let start = Instant::now();
+        let connect = |from: &str, millis| guard.spend(ip(from), 2, start + Duration::from_millis(millis));
+        assert_eq!(connect("10.0.0.1", 0), Ok(()));
+        assert_eq!(connect("10.0.0.1", 0), Ok(()));
+        assert_eq!(connect("10.0.0.1", 0), Err(Breach::Rate { retry_after: Duration::from_millis(500) }));
+        assert_eq!(connect("10.0.0.2", 0), Ok(()));
+        assert_eq!(connect("10.0.0.1", 500), Ok(()));
+        assert!(matches!(connect("10.0.0.1", 500), Err(Breach::Rate { .. })));
+    }
+}

@@ -1,0 +1,279 @@
+//! Every HTTP request that arrives, and what answers it; the routes are in the room's own documentation.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use engineioxide::service::NotFoundService;
+use http::header::{
+    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use http::{Method, Request, Response, StatusCode, Version};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::service::Service;
+use serde::Serialize;
+use socketioxide::service::SocketIoService;
+use socketioxide::socket::Sid;
+
+use super::config::Cors;
+use super::cors::{self, Verdict};
+use super::guard::{Breach, Guard};
+use super::handshake;
+use super::health::{Checkup, Report};
+use super::link::Link;
+use super::sessions::{Session, Sessions};
+use crate::domain::error::Code;
+use crate::session::config::Config as Limits;
+
+/// How long the body of a request may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+pub type Answer = Response<Full<Bytes>>;
+
+/// What all connections share to answer requests.
+pub struct Site {
+    pub engine: SocketIoService<NotFoundService>,
+    /// The Engine.IO path without its trailing slash.
+    pub path: String,
+    pub sessions: Arc<Sessions>,
+    pub guard: Arc<Guard>,
+    pub limits: Arc<ArcSwap<Limits>>,
+    pub cors: Arc<ArcSwap<Cors>>,
+    pub health: Checkup,
+    /// New sessions are refused; those that exist go on.
+    pub draining: AtomicBool,
+}
+
+/// The body of an error: a stable code and a sentence.
+#[derive(Serialize)]
+struct Refusal<'a, C> {
+    code: C,
+    message: &'a str,
+}
+
+impl Site {
+    pub async fn answer(&self, link: &Arc<Link>, request: Request<Incoming>) -> Answer {
+        let path = request.uri().path();
+        if path.strip_suffix('/').unwrap_or(path) == self.path {
+            return self.engine_io(link, request).await;
+        }
+        match (path, request.method()) {
+            ("/api/socket/health", &Method::GET | &Method::HEAD) => self.report(),
+            ("/api/socket/health", _) => {
+                let mut answer = refuse(StatusCode::METHOD_NOT_ALLOWED, Code::Invalid, "this path answers GET");
+                answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+                answer
+            }
+            _ => refuse(StatusCode::NOT_FOUND, Code::NotFound, "no such path"),
+        }
+    }
+
+    fn report(&self) -> Answer {
+        let socket = (self.health)();
+        if socket.initialized && !self.draining.load(Ordering::Relaxed) {
+            json(StatusCode::OK, &Report { status: "ok", socket })
+        } else {
+            json(StatusCode::SERVICE_UNAVAILABLE, &Report { status: "unavailable", socket })
+        }
+    }
+
+    async fn engine_io(&self, link: &Arc<Link>, request: Request<Incoming>) -> Answer {
+        let config = self.cors.load_full();
+        let verdict = cors::judge(&config, request.headers());
+        if verdict == Verdict::Refused {
+            return refuse(StatusCode::FORBIDDEN, Code::Forbidden, "this origin is not allowed");
+        }
+        let mut answer = if request.method() == Method::OPTIONS {
+            let mut answer = Response::new(Full::default());
+            *answer.status_mut() = StatusCode::NO_CONTENT;
+            cors::announce_preflight(&config, answer.headers_mut());
+            answer
+        } else {
+            self.route(link, request).await.unwrap_or_else(|refusal| refusal)
+        };
+        cors::announce(&config, &verdict, answer.headers_mut());
+        answer
+    }
+
+    /// Tells apart what opens a session, what upgrades one, and what a polling session asks.
+    async fn route(&self, link: &Arc<Link>, request: Request<Incoming>) -> Result<Answer, Answer> {
+        let query = request.uri().query().unwrap_or_default();
+        // Read as the library reads it: a request must not name one session to it and another one here.
+        let sid = query.split('&').find_map(|pair| pair.strip_prefix("sid=")).map(str::parse::<Sid>);
+        let transport = query.split('&').find(|pair| pair.starts_with("transport="));
+        let websocket = transport.and_then(|pair| pair.split('=').nth(1)) == Some("websocket");
+        if websocket {
+            check_upgrade(&request)?;
+        }
+        let session = match sid {
+            None => return self.open(link, request, websocket).await,
+            Some(Err(_)) => return Err(unknown_session()),
+            Some(Ok(sid)) => self.sessions.find(sid).ok_or_else(unknown_session)?,
+        };
+        if session.dead().is_cancelled() {
+            return Err(unknown_session());
+        }
+        if websocket {
+            if !session.upgrade_over(link) {
+                return Err(bad_request());
+            }
+            return Ok(self.call(request.map(|_| Full::default())).await);
+        }
+        let polls = request.method() == Method::GET;
+        let request = self.collect(request).await?;
+        let answer = session.dead().run_until_cancelled(self.call(request)).await.ok_or_else(unknown_session)?;
+        if !polls || answer.status() != StatusCode::OK {
+            return Ok(answer);
+        }
+        let (parts, body) = answer.into_parts();
+        let payload = whole(body).await;
+        session.fetched(&payload);
+        Ok(Response::from_parts(parts, Full::new(payload)))
+    }
+
+    /// Opens a session, where the limits allow one more.
+    async fn open(&self, link: &Arc<Link>, request: Request<Incoming>, websocket: bool) -> Result<Answer, Answer> {
+        if request.method() != Method::GET {
+            return Ok(self.call(request.map(|_| Full::default())).await);
+        }
+        if self.draining.load(Ordering::Relaxed) {
+            return Err(refuse(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, "the server is shutting down"));
+        }
+        let ticket = self.guard.admit(link.peer().ip()).map_err(too_many)?;
+        let session = self.sessions.open(link.peer(), ticket, websocket.then(|| link.clone()));
+        let mut request = request.map(|_| Full::default());
+        request.extensions_mut().insert::<Arc<Session>>(session.clone());
+        let answer = self.call(request).await;
+        if websocket || answer.status() != StatusCode::OK {
+            return Ok(answer);
+        }
+        let (mut parts, body) = answer.into_parts();
+        let mut packet = whole(body).await;
+        if let Some(sid) = handshake::sid(&packet) {
+            self.sessions.name(&session, sid);
+        }
+        if let Some(announced) = handshake::announce(&packet, self.limits.load().max_payload.0) {
+            packet = announced.into();
+            parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(packet.len()));
+        }
+        Ok(Response::from_parts(parts, Full::new(packet)))
+    }
+
+    /// Waits for the whole body, within the limits.
+    async fn collect(&self, request: Request<Incoming>) -> Result<Request<Full<Bytes>>, Answer> {
+        let limit = self.limits.load().max_payload;
+        let declared = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+        if declared.is_some_and(|len| len > limit.0) {
+            return Err(too_large());
+        }
+        let (parts, body) = request.into_parts();
+        let body = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit.as_usize()).collect()).await;
+        match body {
+            Ok(Ok(body)) => Ok(Request::from_parts(parts, Full::new(body.to_bytes()))),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+            Ok(Err(_)) => Err(bad_request()),
+            Err(_) => {
+                Err(closing(refuse(StatusCode::REQUEST_TIMEOUT, Code::Invalid, "the body took too long to arrive")))
+            }
+        }
+    }
+
+    async fn call(&self, request: Request<Full<Bytes>>) -> Answer {
+        let Ok(response) = Service::call(&self.engine, request).await;
+        let (parts, body) = response.into_parts();
+        Response::from_parts(parts, Full::new(whole(body).await))
+    }
+
+    /// Closes a polling session in the library, by the packet with which its client would.
+    pub async fn close(&self, sid: Sid) {
+        let uri = format!("{}/?EIO=4&transport=polling&sid={sid}", self.path);
+        let request = Request::post(uri).header(CONTENT_TYPE, "text/plain;charset=UTF-8");
+        if let Ok(request) = request.body(Full::new(Bytes::from_static(b"1"))) {
+            self.call(request).await;
+        }
+    }
+}
+
+/// The whole of a body that is ready in memory.
+async fn whole<B>(body: B) -> Bytes
+where
+    B: hyper::body::Body<Data = Bytes, Error = Infallible>,
+{
+    let Ok(body) = body.collect().await;
+    body.to_bytes()
+}
+
+/// Holds a WebSocket handshake to RFC 6455, section 4.2.1, of which the library checks the key alone.
+fn check_upgrade<B>(request: &Request<B>) -> Result<(), Answer> {
+    let headers = request.headers();
+    let names = |name, token: &str| {
+        let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))
+    };
+    let asked = request.method() == Method::GET
+        && request.version() == Version::HTTP_11
+        && names(UPGRADE, "websocket")
+        && names(CONNECTION, "upgrade")
+        && headers.contains_key(SEC_WEBSOCKET_KEY);
+    if !asked {
+        return Err(bad_request());
+    }
+    if !names(SEC_WEBSOCKET_VERSION, "13") {
+        let mut answer = refuse(StatusCode::UPGRADE_REQUIRED, Code::Invalid, "WebSocket version 13 is spoken here");
+        answer.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        return Err(answer);
+    }
+    Ok(())
+}
+
+fn too_many(breach: Breach) -> Answer {
+    match breach {
+        Breach::Connections => {
+            refuse(StatusCode::SERVICE_UNAVAILABLE, Code::TooManyConnections, "too many connections")
+        }
+        Breach::Rate { retry_after } => {
+            let mut answer =
+                refuse(StatusCode::TOO_MANY_REQUESTS, Code::TooManyConnections, "too many connects, slow down");
+            let seconds = retry_after.as_secs_f64().ceil().max(1.0) as u64;
+            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+            answer
+        }
+    }
+}
+
+fn too_large() -> Answer {
+    closing(refuse(StatusCode::PAYLOAD_TOO_LARGE, Code::TooLarge, "the body is larger than the server takes"))
+}
+
+/// Ends the connection behind an answer, as the rest of a body may still be on its way.
+fn closing(mut answer: Answer) -> Answer {
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    answer
+}
+
+/// The codes of the Engine.IO protocol are numbers.
+fn unknown_session() -> Answer {
+    json(StatusCode::BAD_REQUEST, &Refusal { code: 1, message: "Session ID unknown" })
+}
+
+fn bad_request() -> Answer {
+    json(StatusCode::BAD_REQUEST, &Refusal { code: 3, message: "Bad request" })
+}
+
+fn refuse(status: StatusCode, code: Code, message: &str) -> Answer {
+    json(status, &Refusal { code: code.as_str(), message })
+}
+
+fn json<T: Serialize>(status: StatusCode, body: &T) -> Answer {
+    let body = serde_json::to_vec(body).expect("the bodies here have string keys and no failing serialiser");
+    let mut answer = Response::new(Full::from(body));
+    *answer.status_mut() = status;
+    let headers: &mut HeaderMap = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
+}

@@ -1,0 +1,360 @@
+//! The bytes of one connection, below hyper and the Engine.IO library.
+//!
+//! Until an upgrade it passes HTTP through, cut at the end of each head, so that no byte behind a request for an
+//! upgrade is in hyper's hands when frames begin. After the 101 it deals in whole frames: those that the library
+//! writes and those that were pushed to the [`Link`] leave in one queue, with one system call for all that waits; those
+//! that the client sends are measured before the library buffers them.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+
+use arc_swap::ArcSwap;
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::frame::{self, HeadEnd, Header, Inbound};
+use super::handshake;
+use super::link::{Chunk, Link, Passage, Phase, Side, Turn};
+use super::sweep::Place;
+use crate::session::config::Config;
+
+/// How much the library may have in the queue before it has to wait. Its own channel is where a backlog is counted.
+const LIBRARY_BYTES: usize = 64 * 1024;
+
+/// Slices per system call.
+const SLICES: usize = 64;
+
+/// RFC 6455, section 7.4.1: the message is too big to process.
+const TOO_BIG: u16 = 1009;
+
+pub struct Io<S> {
+    inner: S,
+    link: Arc<Link>,
+    waker: Waker,
+    /// Asked for at every use, because a reload changes them.
+    limits: Arc<ArcSwap<Config>>,
+    /// Counts the stream for as long as it is open.
+    _place: Option<Place>,
+    /// What leaves next; only the first chunk may be partly written.
+    out: VecDeque<Chunk>,
+    library_bytes: usize,
+    unflushed: bool,
+    farewell: Farewell,
+    /// Bytes of the library that do not make a whole frame yet.
+    partial: BytesMut,
+    /// Bytes that were read behind the end of a head.
+    stash: Bytes,
+    head_in: HeadEnd,
+    head_out: HeadEnd,
+    inbound: Inbound,
+}
+
+/// How far the end of a connection has come.
+#[derive(PartialEq, Eq)]
+enum Farewell {
+    No,
+    CloseQueued,
+    Shut,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Io<S> {
+    pub fn new(inner: S, link: Arc<Link>, limits: Arc<ArcSwap<Config>>) -> Self {
+        Io {
+            inner,
+            waker: Waker::from(link.clone()),
+            link,
+            limits,
+            _place: None,
+            out: VecDeque::new(),
+            library_bytes: 0,
+            unflushed: false,
+            farewell: Farewell::No,
+            partial: BytesMut::new(),
+            stash: Bytes::new(),
+            head_in: HeadEnd::default(),
+            head_out: HeadEnd::default(),
+            inbound: Inbound::default(),
+        }
+    }
+
+    pub fn holding(mut self, place: Place) -> Self {
+        self._place = Some(place);
+        self
+    }
+
+    /// Writes what waits. Pending where the peer does not take it; the link wakes both sides when it does.
+    fn drive(&mut self, turn: Turn) -> Poll<io::Result<()>> {
+        loop {
+            while !self.out.is_empty() {
+                let written = ready!(self.write_out())?;
+                self.account(written);
+            }
+            match (&self.farewell, turn.close) {
+                (Farewell::No, Some(code)) => {
+                    self.out.push_back(Chunk { bytes: frame::close(code), pushed: None });
+                    self.farewell = Farewell::CloseQueued;
+                    self.library_bytes += self.out[0].bytes.len();
+                }
+                (Farewell::CloseQueued, _) => {
+                    ready!(Pin::new(&mut self.inner).poll_shutdown(&mut Context::from_waker(&self.waker)))?;
+                    self.farewell = Farewell::Shut;
+                }
+                _ => break,
+            }
+        }
+        if self.unflushed {
+            ready!(Pin::new(&mut self.inner).poll_flush(&mut Context::from_waker(&self.waker)))?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn write_out(&mut self) -> Poll<io::Result<usize>> {
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let mut count = 0;
+        for (slice, chunk) in slices.iter_mut().zip(&self.out) {
+            *slice = IoSlice::new(&chunk.bytes);
+            count += 1;
+        }
+        let cx = &mut Context::from_waker(&self.waker);
+        let written = Pin::new(&mut self.inner).poll_write_vectored(cx, &slices[..count]);
+        match &written {
+            Poll::Pending => self.link.blocked(),
+            Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            Poll::Ready(Ok(bytes)) => self.link.wrote(*bytes),
+            Poll::Ready(Err(_)) => {}
+        }
+        written
+    }
+
+    fn account(&mut self, mut written: usize) {
+        self.unflushed = true;
+        while let Some(chunk) = self.out.front_mut()
+            && written >= chunk.bytes.len()
+        {
+            written -= chunk.bytes.len();
+            if chunk.pushed.is_none() {
+                self.library_bytes -= chunk.bytes.len();
+            }
+            self.link.sent(chunk.pushed);
+            self.out.pop_front();
+        }
+        if written > 0
+            && let Some(chunk) = self.out.front_mut()
+        {
+            chunk.bytes.advance(written);
+            if chunk.pushed.is_none() {
+                self.library_bytes -= written;
+            }
+        }
+    }
+
+    /// Takes what the library wrote into the queue, frame by frame.
+    fn accept(&mut self, bytes: &[u8]) {
+        if self.partial.is_empty() {
+            let rest = self.accept_frames(bytes);
+            self.partial.extend_from_slice(rest);
+        } else {
+            self.partial.extend_from_slice(bytes);
+            let whole = self.partial.split().freeze();
+            let rest = self.accept_frames(&whole);
+            self.partial.extend_from_slice(rest);
+        }
+    }
+
+    /// Gives back what is no whole frame.
+    fn accept_frames<'a>(&mut self, mut bytes: &'a [u8]) -> &'a [u8] {
+        while let Some(header) = Header::parse(bytes) {
+            let Some(len) = usize::try_from(header.payload).ok().and_then(|payload| payload.checked_add(header.len))
+            else {
+                break;
+            };
+            if bytes.len() < len {
+                break;
+            }
+            let (frame, rest) = bytes.split_at(len);
+            bytes = rest;
+            let payload = &frame[header.len..];
+            if header.opcode != frame::TEXT || self.link.pass(payload) == Passage::Send {
+                let frame = match handshake::announce(payload, self.limits.load().max_payload.0) {
+                    Some(open) if header.opcode == frame::TEXT => frame::text(&open),
+                    _ => Bytes::copy_from_slice(frame),
+                };
+                self.library_bytes += frame.len();
+                self.out.push_back(Chunk { bytes: frame, pushed: None });
+            }
+            self.link.collect(&mut self.out);
+        }
+        bytes
+    }
+
+    fn write_http(&mut self, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let cx = &mut Context::from_waker(&self.waker);
+        let written = if self.link.phase() == Phase::Granted {
+            let first = bufs.iter().find(|buf| !buf.is_empty()).map_or(&[][..], |buf| buf);
+            let mut ahead = self.head_out;
+            let end = ahead.find(first).unwrap_or(first.len());
+            let written = Pin::new(&mut self.inner).poll_write(cx, &first[..end]);
+            if let Poll::Ready(Ok(bytes)) = written
+                && self.head_out.find(&first[..bytes]).is_some()
+            {
+                self.link.enter(Phase::Frames);
+            }
+            written
+        } else {
+            Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
+        };
+        match &written {
+            Poll::Pending => self.link.blocked(),
+            Poll::Ready(Ok(bytes)) => self.link.wrote(*bytes),
+            Poll::Ready(Err(_)) => {}
+        }
+        written
+    }
+
+    fn write(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let turn = self.link.turn(Side::Writer, cx.waker(), &mut self.out)?;
+        if self.link.phase() != Phase::Frames {
+            return self.write_http(bufs);
+        }
+        let len = bufs.iter().map(|buf| buf.len()).sum();
+        // Behind a close frame nothing may follow; the library need not know.
+        if turn.deaf {
+            let _ = self.drive(turn)?;
+            return Poll::Ready(Ok(len));
+        }
+        if self.library_bytes > LIBRARY_BYTES {
+            let _ = self.drive(turn)?;
+            if self.library_bytes > LIBRARY_BYTES {
+                return Poll::Pending;
+            }
+        }
+        for buf in bufs {
+            self.accept(buf);
+        }
+        let turn = self.link.collect(&mut self.out);
+        let _ = self.drive(turn)?;
+        Poll::Ready(Ok(len))
+    }
+
+    /// Reads from the stash, else from the stream.
+    fn read_raw(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.stash.is_empty() {
+            return Pin::new(&mut self.inner).poll_read(cx, buf);
+        }
+        let piece = self.stash.split_to(self.stash.len().min(buf.remaining()));
+        buf.put_slice(&piece);
+        Poll::Ready(Ok(()))
+    }
+
+    fn read_http(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let from_stash = self.stash.len();
+        ready!(self.read_raw(cx, buf))?;
+        let new = &buf.filled()[before..];
+        if from_stash == 0 {
+            self.link.read(new.len(), 0);
+        }
+        if let Some(end) = self.head_in.find(new)
+            && end < new.len()
+        {
+            let mut behind = BytesMut::from(&new[end..]);
+            behind.extend_from_slice(&self.stash);
+            self.stash = behind.freeze();
+            buf.set_filled(before + end);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn read_frames(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let from_stash = self.stash.len();
+        ready!(self.read_raw(cx, buf))?;
+        let new = &buf.filled()[before..];
+        let passed = self.inbound.follow(new, self.limits.load().max_payload.0);
+        self.link.read(if from_stash == 0 { new.len() } else { 0 }, self.inbound.frames);
+        let Err(whole) = passed else { return Poll::Ready(Ok(())) };
+        buf.set_filled(before + whole);
+        self.link.end(Some(TOO_BIG));
+        if whole > 0 {
+            return Poll::Ready(Ok(()));
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Throws away what the peer still sends: data left unread would make the kernel reset the connection, and the peer
+    /// might lose the last frames.
+    fn read_nothing(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut scratch = [0; 4096];
+        loop {
+            let mut buf = ReadBuf::new(&mut scratch);
+            ready!(Pin::new(&mut self.inner).poll_read(cx, &mut buf))?;
+            if buf.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Io<S> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let turn = this.link.turn(Side::Reader, cx.waker(), &mut this.out)?;
+        // The library always polls the reading side; so it is this side that carries pushed frames out.
+        let _ = this.drive(turn)?;
+        match this.link.phase() {
+            Phase::Http => this.read_http(cx, buf),
+            Phase::Asked | Phase::Granted => Poll::Pending,
+            Phase::Frames if turn.deaf => this.read_nothing(cx),
+            Phase::Frames => this.read_frames(cx, buf),
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Io<S> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.get_mut().write(cx, &[IoSlice::new(buf)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.get_mut().write(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let turn = this.link.turn(Side::Writer, cx.waker(), &mut this.out)?;
+        if this.link.phase() != Phase::Frames {
+            return Pin::new(&mut this.inner).poll_flush(&mut Context::from_waker(&this.waker));
+        }
+        match this.drive(turn)? {
+            // Pushed frames may follow without an end; the library waits for its own only.
+            Poll::Pending if this.library_bytes > 0 => Poll::Pending,
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let turn = this.link.turn(Side::Writer, cx.waker(), &mut this.out)?;
+        ready!(this.drive(turn))?;
+        Pin::new(&mut this.inner).poll_shutdown(&mut Context::from_waker(&this.waker))
+    }
+}
+
+impl<S> Drop for Io<S> {
+    fn drop(&mut self) {
+        self.link.cut();
+    }
+}

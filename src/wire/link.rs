@@ -1,0 +1,396 @@
+//! One connection as the rest of the program sees it: its way out, its limits, how it ends.
+//!
+//! A [`Link`] is shared between the [`Io`](super::io::Io) that hyper and the Engine.IO library read and write, and
+//! everyone who has frames for the connection. Frames that are pushed here go past the library: they are ready-made,
+//! shared between their recipients, and written with all else that waits, between the frames of the library.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::task::{Wake, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use crate::roster::outlet::Refused;
+
+/// How long a connection that is told to end may take to read what still waits for it.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// What may wait for one connection at most.
+#[derive(Clone, Copy)]
+pub struct Room {
+    pub packets: usize,
+    pub bytes: usize,
+}
+
+pub struct Link {
+    peer: SocketAddr,
+    born: Instant,
+    room: Room,
+    phase: AtomicU8,
+    /// Frames pushed and not yet written whole, and their bytes.
+    packets: AtomicUsize,
+    bytes: AtomicUsize,
+    /// Milliseconds since `born`, plus one, at which the peer stopped taking bytes; zero while it takes them.
+    blocked_at: AtomicU64,
+    counts: Counts,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct Counts {
+    bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
+    frames_in: AtomicU64,
+    frames_out: AtomicU64,
+}
+
+/// What passed over one connection so far; frames only after a WebSocket upgrade.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    pub bytes_in: u64,
+    pub bytes_out: u64,
+    pub frames_in: u64,
+    pub frames_out: u64,
+}
+
+struct State {
+    inbox: VecDeque<Bytes>,
+    gate: Gate,
+    end: Option<End>,
+    cut: bool,
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+}
+
+/// Whether pushed frames may flow. They must not overtake what went into the library's channel before them.
+enum Gate {
+    /// Nothing has been pushed: all packets go through the library.
+    Library,
+    /// Pushed frames wait until this last payload of the library's path has passed.
+    Behind(Vec<u8>),
+    Open,
+}
+
+struct End {
+    code: Option<u16>,
+    /// The connection is cut then, whatever still waits.
+    deadline: Instant,
+    /// The end waits for the library's disconnect packet.
+    after_disconnect: bool,
+}
+
+/// What a connection carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Phase {
+    Http,
+    /// A request for an upgrade is being answered: what the peer sends behind it waits.
+    Asked,
+    /// The answer is 101; when its head has passed, frames follow.
+    Granted,
+    Frames,
+}
+
+/// A piece of output, whole frames only.
+pub(super) struct Chunk {
+    pub bytes: Bytes,
+    /// Pushed, not from the library: it counts towards the connection's [`Room`].
+    pub pushed: Option<usize>,
+}
+
+/// What becomes of a frame that the library wrote.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Passage {
+    Send,
+    Swallow,
+}
+
+pub(super) enum Side {
+    Reader,
+    Writer,
+}
+
+/// What a poll of the I/O has to do beside its own work.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Turn {
+    /// The close code with which the connection ends, once all that waits has been taken.
+    pub close: Option<Option<u16>>,
+    /// What the peer sends does not count any more.
+    pub deaf: bool,
+}
+
+impl Link {
+    pub fn new(peer: SocketAddr, room: Room) -> Arc<Self> {
+        Arc::new(Link {
+            peer,
+            born: Instant::now(),
+            room,
+            phase: AtomicU8::new(Phase::Http as u8),
+            packets: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
+            blocked_at: AtomicU64::new(0),
+            counts: Counts::default(),
+            state: Mutex::new(State {
+                inbox: VecDeque::new(),
+                gate: Gate::Library,
+                end: None,
+                cut: false,
+                reader: None,
+                writer: None,
+            }),
+        })
+    }
+
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// Hands one frame over, behind all that was pushed before.
+    pub fn push(&self, frame: Bytes) -> Result<(), Refused> {
+        let mut state = self.state.lock();
+        if state.cut || state.end.is_some() {
+            return Err(Refused::Closed);
+        }
+        let (packets, bytes) = self.waiting();
+        // A frame larger than the whole room still goes out alone.
+        if packets >= self.room.packets || (packets > 0 && bytes + frame.len() > self.room.bytes) {
+            return Err(Refused::Full);
+        }
+        self.enqueue(&mut state, frame);
+        let reader = state.reader.take();
+        drop(state);
+        wake(reader);
+        Ok(())
+    }
+
+    /// Pushes one last frame, whatever the limits, and ends the connection behind it.
+    pub fn push_last(&self, frame: Bytes) {
+        let mut state = self.state.lock();
+        if state.cut || state.end.is_some() {
+            return;
+        }
+        self.enqueue(&mut state, frame);
+        drop(state);
+        self.end(None);
+    }
+
+    fn enqueue(&self, state: &mut State, frame: Bytes) {
+        self.packets.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(frame.len(), Ordering::Relaxed);
+        state.inbox.push_back(frame);
+    }
+
+    /// Pushed frames that have not been written whole, and their bytes.
+    pub fn waiting(&self) -> (usize, usize) {
+        (self.packets.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed))
+    }
+
+    /// Holds pushed frames back until the library has written a text frame with exactly this payload.
+    pub fn hold_behind(&self, payload: Vec<u8>) {
+        self.state.lock().gate = Gate::Behind(payload);
+    }
+
+    /// Takes [`Link::hold_behind`] back: the library refused the packet.
+    pub fn hold_nothing(&self) {
+        self.state.lock().gate = Gate::Library;
+    }
+
+    /// Whether pushed frames flow.
+    pub fn is_open(&self) -> bool {
+        matches!(self.state.lock().gate, Gate::Open)
+    }
+
+    /// Ends the connection when all that waits is written: a close frame, then the stream's end. What the peer sends
+    /// from now on is thrown away, and a peer that does not read is cut.
+    pub fn end(&self, code: Option<u16>) {
+        let mut state = self.state.lock();
+        if state.cut {
+            return;
+        }
+        if self.phase() != Phase::Frames {
+            drop(state);
+            return self.cut();
+        }
+        let deadline = state.end.as_ref().map_or_else(|| Instant::now() + FAREWELL, |end| end.deadline);
+        state.end = Some(End { code, deadline, after_disconnect: false });
+        drop(state);
+        self.wake_both();
+    }
+
+    /// Ends the connection behind the library's disconnect packet, which is on its way.
+    pub fn end_after_disconnect(&self) {
+        let mut state = self.state.lock();
+        if state.end.is_none() {
+            state.end = Some(End { code: None, deadline: Instant::now() + FAREWELL, after_disconnect: true });
+        }
+    }
+
+    /// Ends the connection at once: nothing more is read or written, and what waited is freed.
+    pub fn cut(&self) {
+        let mut state = self.state.lock();
+        state.cut = true;
+        state.inbox = VecDeque::new();
+        drop(state);
+        self.wake_both();
+    }
+
+    pub fn is_cut(&self) -> bool {
+        self.state.lock().cut
+    }
+
+    /// How long bytes have waited for the peer without any of them being taken. A connection with nothing to write,
+    /// such as a polling request that waits for packets, is never stalled.
+    pub fn stalled_for(&self, now: Instant) -> Duration {
+        match self.blocked_at.load(Ordering::Relaxed) {
+            0 => Duration::ZERO,
+            at => now.saturating_duration_since(self.born + Duration::from_millis(at - 1)),
+        }
+    }
+
+    /// Whether the connection has used up its time: stalled for longer than `write_timeout`, or told to end long ago.
+    pub fn is_overdue(&self, now: Instant, write_timeout: Duration) -> bool {
+        self.stalled_for(now) > write_timeout || self.state.lock().end.as_ref().is_some_and(|end| now > end.deadline)
+    }
+
+    pub fn traffic(&self) -> Traffic {
+        Traffic {
+            bytes_in: self.counts.bytes_in.load(Ordering::Relaxed),
+            bytes_out: self.counts.bytes_out.load(Ordering::Relaxed),
+            frames_in: self.counts.frames_in.load(Ordering::Relaxed),
+            frames_out: self.counts.frames_out.load(Ordering::Relaxed),
+        }
+    }
+
+    pub fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::Acquire) {
+            0 => Phase::Http,
+            1 => Phase::Asked,
+            2 => Phase::Granted,
+            _ => Phase::Frames,
+        }
+    }
+
+    /// Called by the HTTP service as a request for an upgrade moves on, and by the I/O when the 101 has passed.
+    pub(super) fn enter(&self, phase: Phase) {
+        self.phase.store(phase as u8, Ordering::Release);
+        if phase == Phase::Http {
+            let reader = self.state.lock().reader.take();
+            wake(reader);
+        }
+    }
+
+    /// What the I/O does first in every poll: leaves its waker and, where it may write frames, takes those that wait.
+    pub(super) fn turn(&self, side: Side, waker: &Waker, out: &mut VecDeque<Chunk>) -> io::Result<Turn> {
+        let mut state = self.state.lock();
+        if state.cut {
+            out.clear();
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        let slot = match side {
+            Side::Reader => &mut state.reader,
+            Side::Writer => &mut state.writer,
+        };
+        if !slot.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            *slot = Some(waker.clone());
+        }
+        Ok(self.take(&mut state, out))
+    }
+
+    /// Takes the frames that may flow now, as [`Link::turn`] does.
+    pub(super) fn collect(&self, out: &mut VecDeque<Chunk>) -> Turn {
+        self.take(&mut self.state.lock(), out)
+    }
+
+    fn take(&self, state: &mut State, out: &mut VecDeque<Chunk>) -> Turn {
+        if self.phase() == Phase::Frames && matches!(state.gate, Gate::Open) {
+            out.extend(state.inbox.drain(..).map(|bytes| Chunk { pushed: Some(bytes.len()), bytes }));
+        }
+        match &state.end {
+            Some(end) if !end.after_disconnect => {
+                Turn { close: state.inbox.is_empty().then_some(end.code), deaf: true }
+            }
+            _ => Turn::default(),
+        }
+    }
+
+    /// Decides about a text frame that the library wrote, and opens the gate or ends the connection behind it.
+    pub(super) fn pass(&self, payload: &[u8]) -> Passage {
+        let mut state = self.state.lock();
+        if let Gate::Behind(last) = &state.gate
+            && last == payload
+        {
+            state.gate = Gate::Open;
+            return Passage::Send;
+        }
+        if payload != b"41" {
+            return Passage::Send;
+        }
+        match &mut state.end {
+            Some(end) if end.after_disconnect => {
+                end.after_disconnect = false;
+                Passage::Send
+            }
+            // One has been pushed, behind the other pushed frames.
+            Some(_) => Passage::Swallow,
+            None => Passage::Send,
+        }
+    }
+
+    pub(super) fn read(&self, bytes: usize, frames: u64) {
+        self.counts.bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.counts.frames_in.store(frames, Ordering::Relaxed);
+    }
+
+    pub(super) fn wrote(&self, bytes: usize) {
+        self.counts.bytes_out.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.blocked_at.store(0, Ordering::Relaxed);
+    }
+
+    /// A frame went out whole; `pushed` is its length where it came by [`Link::push`].
+    pub(super) fn sent(&self, pushed: Option<usize>) {
+        self.counts.frames_out.fetch_add(1, Ordering::Relaxed);
+        if let Some(len) = pushed {
+            self.packets.fetch_sub(1, Ordering::Relaxed);
+            self.bytes.fetch_sub(len, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn blocked(&self) {
+        if self.blocked_at.load(Ordering::Relaxed) == 0 {
+            let millis = self.born.elapsed().as_millis() as u64;
+            self.blocked_at.store(millis + 1, Ordering::Relaxed);
+        }
+    }
+
+    fn wake_both(&self) {
+        let mut state = self.state.lock();
+        let (reader, writer) = (state.reader.take(), state.writer.take());
+        drop(state);
+        wake(reader);
+        wake(writer);
+    }
+}
+
+/// The stream keeps one waker for writing, while reader and writer may be different tasks that both wait for it.
+/// So it is polled with the link as its waker, which wakes both.
+impl Wake for Link {
+    fn wake(self: Arc<Self>) {
+        self.wake_both();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.wake_both();
+    }
+}
+
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}

@@ -1,0 +1,140 @@
+//! Listening sockets, and the connections that come in by them.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use http::header::UPGRADE;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::http::Site;
+use super::io::Io;
+use super::link::{Phase, Room};
+use super::sweep::{Place, Streams};
+
+/// How long a request's head may take to arrive; a connection that is kept alive may idle for as long.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+const MAX_HEAD_BYTES: usize = 16 * 1024;
+
+/// hyper's read buffer, which grows to this while a body arrives faster than it is taken.
+const MAX_BUFFER_BYTES: usize = 64 * 1024;
+
+/// How long to wait before the next try, where the system has no resources for one more connection.
+const BACKOFF: Duration = Duration::from_millis(100);
+
+/// An address that could not be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {source}")]
+pub struct BindError {
+    pub address: String,
+    pub source: io::Error,
+}
+
+/// What is done with every connection.
+#[derive(Clone)]
+pub struct Reception {
+    pub site: Arc<Site>,
+    pub streams: Arc<Streams>,
+    pub room: Room,
+    pub write_timeout: Duration,
+    pub tasks: TaskTracker,
+    /// No new connections from then on.
+    pub stop: CancellationToken,
+}
+
+/// Listens on each of `addresses`; port 0 picks a free one.
+pub async fn bind(addresses: &[String]) -> Result<Vec<TcpListener>, BindError> {
+    let mut listeners = Vec::new();
+    for address in addresses {
+        let bound = TcpListener::bind(address.as_str()).await;
+        listeners.push(bound.map_err(|source| BindError { address: address.clone(), source })?);
+    }
+    Ok(listeners)
+}
+
+impl Reception {
+    /// Accepts connections until told to stop. No error of one connection, and no lack of resources, ends it.
+    pub async fn accept(self, listener: TcpListener) {
+        let mut short = false;
+        while let Some(accepted) = self.stop.run_until_cancelled(listener.accept()).await {
+            match accepted {
+                Ok((stream, peer)) => {
+                    if short {
+                        short = false;
+                        tracing::info!("connections are accepted again");
+                    }
+                    // Beyond its cap a flood costs one system call per connection.
+                    if let Some(place) = self.streams.enter(self.site.guard.max_streams()) {
+                        self.tasks.spawn(self.clone().serve(stream, peer, place));
+                    }
+                }
+                Err(error) if is_about_the_peer(&error) => {}
+                Err(error) => {
+                    if !short {
+                        short = true;
+                        tracing::warn!(error = %error, "connections cannot be accepted, waiting for resources");
+                    }
+                    self.stop.run_until_cancelled(tokio::time::sleep(BACKOFF)).await;
+                }
+            }
+        }
+    }
+
+    async fn serve(self, stream: TcpStream, peer: SocketAddr, place: Place) {
+        if let Err(error) = prepare(&stream, self.write_timeout) {
+            tracing::debug!(error = %error, "a connection's socket options could not be set");
+        }
+        let link = self.streams.link(peer, self.room);
+        let io = Io::new(stream, link.clone(), self.site.limits.clone()).holding(place);
+        let site = self.site.clone();
+        let service = service_fn(move |request| {
+            // Set before hyper reads on: what follows a request for an upgrade may be frames.
+            let asks = http::Request::headers(&request).contains_key(UPGRADE);
+            if asks {
+                link.enter(Phase::Asked);
+            }
+            let (site, link) = (site.clone(), link.clone());
+            async move {
+                let answer = site.answer(&link, request).await;
+                if asks {
+                    let granted = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
+                    link.enter(if granted { Phase::Granted } else { Phase::Http });
+                }
+                Ok::<_, Infallible>(answer)
+            }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .max_header_size(MAX_HEAD_BYTES)
+            .max_buf_size(MAX_BUFFER_BYTES)
+            .serve_connection(TokioIo::new(io), service)
+            .with_upgrades();
+        if let Err(error) = connection.await {
+            tracing::debug!(error = %error, "a connection ended with an error");
+        }
+    }
+}
+
+/// Frames are small and must not wait for each other; a peer that vanished is noticed as soon as one that stalls.
+fn prepare(stream: &TcpStream, write_timeout: Duration) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    #[cfg(target_os = "linux")]
+    socket2::SockRef::from(stream).set_tcp_user_timeout(Some(write_timeout))?;
+    Ok(())
+}
+
+/// The peer gave up while it waited in the queue; the listener is fine.
+fn is_about_the_peer(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}

@@ -1,0 +1,185 @@
+//! Puts the HTTP server and the Engine.IO library together.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use engineioxide::service::NotFoundService;
+use socketioxide::service::SocketIoService;
+use socketioxide::socket::Sid;
+use socketioxide::{ParserConfig, SocketIo, TransportType};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::config::{self, Cors, Transport};
+use super::guard::Guard;
+use super::handshake;
+use super::health::Checkup;
+use super::http::Site;
+use super::link::Room;
+use super::listen::{self, BindError, Reception};
+use super::sessions::Sessions;
+use super::sweep::{self, Streams};
+use crate::session::config::Config as Limits;
+
+/// Frames that the library may read at most; the configured limit, which a reload can change, is kept below it.
+const MAX_FRAME_BYTES: usize = 64 * 1024 * 1024;
+
+/// Binary attachments of one packet, as many as the Node server takes.
+const MAX_ATTACHMENTS: usize = 10;
+
+/// Places in the library's channel beside those for our packets: pings, and the packets that connect and disconnect.
+const LIBRARY_PACKETS: usize = 64;
+
+/// What a server is made of. What a reload may change comes in an `ArcSwap`.
+pub struct Setup {
+    pub server: config::Server,
+    pub ping: config::Ping,
+    pub transports: config::Transports,
+    pub cors: Arc<ArcSwap<Cors>>,
+    pub limits: Arc<ArcSwap<Limits>>,
+    pub health: Checkup,
+}
+
+pub struct Server {
+    io: SocketIo,
+    addresses: Vec<SocketAddr>,
+    listeners: Vec<TcpListener>,
+    reception: Reception,
+    sessions: Arc<Sessions>,
+    closing: Option<mpsc::UnboundedReceiver<Sid>>,
+    /// Ends the tasks that outlive accepting.
+    end: CancellationToken,
+}
+
+impl Server {
+    /// Listens, and builds all that answers; connections are taken from [`Server::start`] on.
+    ///
+    /// # Errors
+    /// Where one of the addresses cannot be listened on; none is then.
+    pub async fn bind(setup: Setup) -> Result<Self, BindError> {
+        let listeners = listen::bind(&setup.server.listen).await?;
+        let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+        let room = Room {
+            packets: setup.transports.send_buffer as usize,
+            bytes: setup.transports.send_buffer_bytes.as_usize(),
+        };
+        let path = setup.server.path.trim_end_matches('/').to_owned();
+        let (engine, io) = engine(&path, &setup.ping, &setup.transports);
+        let (sessions, closing) = Sessions::new(room);
+        let site = Site {
+            engine,
+            path,
+            sessions: sessions.clone(),
+            guard: Guard::new(setup.limits.clone()),
+            limits: setup.limits,
+            cors: setup.cors,
+            health: setup.health,
+            draining: AtomicBool::new(false),
+        };
+        let reception = Reception {
+            site: Arc::new(site),
+            streams: Arc::new(Streams::default()),
+            room,
+            write_timeout: setup.transports.write_timeout.0,
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        };
+        let end = CancellationToken::new();
+        Ok(Server { io, addresses, listeners, reception, sessions, closing: Some(closing), end })
+    }
+
+    /// Where it listens, in the order of the configuration.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Where the namespaces are registered, before [`Server::start`].
+    pub fn io(&self) -> &SocketIo {
+        &self.io
+    }
+
+    /// Open streams, whatever they carry.
+    pub fn streams(&self) -> usize {
+        self.reception.streams.open()
+    }
+
+    /// Open sessions, authenticated or not.
+    pub fn sessions(&self) -> usize {
+        self.reception.site.guard.sessions()
+    }
+
+    /// Begins to accept connections.
+    pub fn start(&mut self) {
+        let tasks = &self.reception.tasks;
+        for listener in self.listeners.drain(..) {
+            tasks.spawn(self.reception.clone().accept(listener));
+        }
+        let streams = self.reception.streams.clone();
+        tasks.spawn(sweep::run(streams, self.sessions.clone(), self.reception.write_timeout, self.end.clone()));
+        if let Some(mut closing) = self.closing.take() {
+            let (site, end) = (self.reception.site.clone(), self.end.clone());
+            tasks.spawn(async move {
+                while let Some(Some(sid)) = end.run_until_cancelled(closing.recv()).await {
+                    site.close(sid).await;
+                }
+            });
+        }
+    }
+
+    /// Refuses new sessions from now on; those that exist go on.
+    pub fn drain(&self) {
+        self.reception.site.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Closes the listening sockets; connections that exist go on.
+    pub fn stop_accepting(&self) {
+        self.reception.stop.cancel();
+    }
+
+    /// Ends everything: waits for the connections up to `deadline`, cuts those that are left, and joins the tasks.
+    pub async fn close(self, deadline: Duration) {
+        self.drain();
+        self.stop_accepting();
+        let last = tokio::time::Instant::now() + deadline;
+        while self.streams() > 0 && tokio::time::Instant::now() < last {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.reception.streams.cut_all();
+        self.end.cancel();
+        self.reception.tasks.close();
+        self.reception.tasks.wait().await;
+    }
+}
+
+/// The library, with its own limits out of the way of ours.
+fn engine(
+    path: &str,
+    ping: &config::Ping,
+    transports: &config::Transports,
+) -> (SocketIoService<NotFoundService>, SocketIo) {
+    let builder = SocketIo::builder()
+        .req_path(path.to_owned())
+        .ping_interval(ping.interval.0)
+        .ping_timeout(ping.timeout.0)
+        .upgrade_timeout(transports.upgrade_timeout.0)
+        .connect_timeout(transports.connect_timeout.0)
+        .max_buffer_size(transports.send_buffer as usize + LIBRARY_PACKETS)
+        .max_payload(handshake::UNLIMITED)
+        .ws_max_message_size(MAX_FRAME_BYTES)
+        .ws_max_frame_size(MAX_FRAME_BYTES)
+        .with_parser(
+            ParserConfig::common().max_incoming_binaries(MAX_ATTACHMENTS).max_incoming_binary_buf_size(MAX_FRAME_BYTES),
+        );
+    let has = |transport| transports.allow.contains(&transport);
+    let builder = match (has(Transport::Websocket), has(Transport::Polling)) {
+        (true, false) => builder.transports([TransportType::Websocket]),
+        (false, true) => builder.transports([TransportType::Polling]),
+        _ => builder.transports([TransportType::Websocket, TransportType::Polling]),
+    };
+    builder.build_svc()
+}
