@@ -222,7 +222,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Io<S> {
         }
         let len = bufs.iter().map(|buf| buf.len()).sum();
         // Behind a close frame nothing may follow; the library need not know.
-        if turn.deaf {
+        if turn.close.is_some() {
             let _ = self.drive(turn)?;
             return Poll::Ready(Ok(len));
         }

@@ -7,8 +7,8 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Wake, Waker};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use super::guard::Ticket;
 use crate::roster::outlet::Refused;
 
 /// How long a connection that is told to end may take to read what still waits for it.
@@ -39,6 +40,8 @@ pub struct Link {
     /// Milliseconds since `born`, plus one, at which the peer stopped taking bytes; zero while it takes them.
     blocked_at: AtomicU64,
     counts: Counts,
+    /// The place of the session that this connection carries, free again when the connection has ended.
+    ticket: OnceLock<Arc<Ticket>>,
     state: Mutex<State>,
 }
 
@@ -136,6 +139,7 @@ impl Link {
             bytes: AtomicUsize::new(0),
             blocked_at: AtomicU64::new(0),
             counts: Counts::default(),
+            ticket: OnceLock::new(),
             state: Mutex::new(State {
                 inbox: VecDeque::new(),
                 gate: Gate::Library,
@@ -149,6 +153,11 @@ impl Link {
 
     pub fn peer(&self) -> SocketAddr {
         self.peer
+    }
+
+    /// Makes the end of the connection that of the session which `ticket` belongs to.
+    pub(super) fn carry(&self, ticket: Arc<Ticket>) {
+        let _ = self.ticket.set(ticket);
     }
 
     /// Hands one frame over, behind all that was pushed before.
@@ -237,6 +246,9 @@ impl Link {
         state.cut = true;
         state.inbox = VecDeque::new();
         drop(state);
+        if let Some(ticket) = self.ticket.get() {
+            ticket.release();
+        }
         self.wake_both();
     }
 

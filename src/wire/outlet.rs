@@ -4,7 +4,7 @@
 //! on that finds the session on a WebSocket, packets go past the library, straight to the connection's [`Link`]: that
 //! first packet still takes the library's path, and those behind it wait in the link until it has passed.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use serde_json::value::RawValue;
 use socketioxide::extract::AckSender;
@@ -23,15 +23,16 @@ use crate::roster::packet::{Head, Packet};
 const DISCONNECT: &[u8] = b"41";
 
 pub struct SessionOutlet {
-    socket: Arc<Socket>,
+    /// Weak, because the library keeps a socket's handlers in the socket, and those may well hold its outlet.
+    socket: Weak<Socket>,
     session: Arc<Session>,
 }
 
 impl SessionOutlet {
     /// The way out to `socket`; `None` where it was not opened through this server.
-    pub fn new(socket: Arc<Socket>) -> Option<Arc<dyn Outlet>> {
-        let session = Session::of(&socket)?;
-        Some(Arc::new(SessionOutlet { socket, session }))
+    pub fn new(socket: &Arc<Socket>) -> Option<Arc<dyn Outlet>> {
+        let session = Session::of(socket)?;
+        Some(Arc::new(SessionOutlet { socket: Arc::downgrade(socket), session }))
     }
 
     /// Sends through the library, and switches to the connection itself where a WebSocket carries the session.
@@ -41,9 +42,10 @@ impl SessionOutlet {
         if path.lengths.len() >= room.packets || (!path.lengths.is_empty() && path.bytes + len > room.bytes) {
             return Err(Refused::Full);
         }
-        match path.link.clone().filter(|_| self.socket.transport_type() == TransportType::Websocket) {
-            Some(link) => self.switch(&link, packet)?,
-            None => self.emit(packet.head(), packet.argument())?,
+        let socket = self.socket.upgrade().ok_or(Refused::Closed)?;
+        match path.link.clone().filter(|_| socket.transport_type() == TransportType::Websocket) {
+            Some(link) => self.switch(&socket, &link, packet)?,
+            None => emit(&socket, packet.head(), packet.argument())?,
         }
         path.lengths.push_back(len);
         path.bytes += len;
@@ -51,34 +53,34 @@ impl SessionOutlet {
     }
 
     /// Sends `packet` as the last one by the library.
-    fn switch(&self, link: &Arc<Link>, packet: &Packet) -> Result<(), Refused> {
+    fn switch(&self, socket: &Arc<Socket>, link: &Arc<Link>, packet: &Packet) -> Result<(), Refused> {
         let Some((argument, payload)) = marked(packet) else {
-            return self.emit(packet.head(), packet.argument());
+            return emit(socket, packet.head(), packet.argument());
         };
         link.hold_behind(payload);
-        if let Err(refused) = self.emit(packet.head(), &argument) {
+        if let Err(refused) = emit(socket, packet.head(), &argument) {
             link.hold_nothing();
             return Err(refused);
         }
         let _ = self.session.direct.set(link.clone());
         Ok(())
     }
+}
 
-    fn emit(&self, head: Head, argument: &RawValue) -> Result<(), Refused> {
-        let sent = match head {
-            Head::Event(name) => self.socket.emit(name, argument),
-            Head::Ack(id) => {
-                // The library hands out acknowledgements only with the message that asks for one.
-                let mut message = Value::Str("[]".into(), None);
-                let Ok(ack) = AckSender::from_message_parts(&self.socket, &mut message, &Some(id));
-                ack.send(argument)
-            }
-        };
-        sent.map_err(|error| match error {
-            SendError::Socket(SocketError::InternalChannelFull) => Refused::Full,
-            SendError::Socket(SocketError::Closed) | SendError::Serialize(_) => Refused::Closed,
-        })
-    }
+fn emit(socket: &Arc<Socket>, head: Head, argument: &RawValue) -> Result<(), Refused> {
+    let sent = match head {
+        Head::Event(name) => socket.emit(name, argument),
+        Head::Ack(id) => {
+            // The library hands out acknowledgements only with the message that asks for one.
+            let mut message = Value::Str("[]".into(), None);
+            let Ok(ack) = AckSender::from_message_parts(socket, &mut message, &Some(id));
+            ack.send(argument)
+        }
+    };
+    sent.map_err(|error| match error {
+        SendError::Socket(SocketError::InternalChannelFull) => Refused::Full,
+        SendError::Socket(SocketError::Closed) | SendError::Serialize(_) => Refused::Closed,
+    })
 }
 
 impl Outlet for SessionOutlet {
@@ -113,14 +115,13 @@ impl Outlet for SessionOutlet {
     }
 
     fn disconnect(&self) {
+        let Some(socket) = self.socket.upgrade() else { return };
         match (self.session.direct.get(), self.session.link()) {
             (Some(link), _) => link.push_last(frame::text(DISCONNECT)),
-            (None, Some(link)) if self.socket.transport_type() == TransportType::Websocket => {
-                link.end_after_disconnect();
-            }
+            (None, Some(link)) if socket.transport_type() == TransportType::Websocket => link.end_after_disconnect(),
             _ => self.session.close_when_fetched(),
         }
-        if self.socket.clone().disconnect().is_err() && self.session.direct.get().is_none() {
+        if socket.disconnect().is_err() && self.session.direct.get().is_none() {
             self.session.cut();
         }
     }

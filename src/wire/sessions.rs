@@ -34,7 +34,7 @@ pub struct Session {
     sessions: Weak<Sessions>,
     sid: OnceLock<Sid>,
     peer: SocketAddr,
-    ticket: Ticket,
+    ticket: Arc<Ticket>,
     dead: CancellationToken,
     /// The connection that packets are pushed to, once they go past the library.
     pub(super) direct: OnceLock<Arc<Link>>,
@@ -63,6 +63,10 @@ impl Sessions {
 
     /// A session that is about to open from `peer`, over `link` where it begins as a WebSocket.
     pub fn open(self: &Arc<Self>, peer: SocketAddr, ticket: Ticket, link: Option<Arc<Link>>) -> Arc<Session> {
+        let ticket = Arc::new(ticket);
+        if let Some(link) = &link {
+            link.carry(ticket.clone());
+        }
         Arc::new(Session {
             sessions: Arc::downgrade(self),
             sid: OnceLock::new(),
@@ -133,6 +137,7 @@ impl Session {
         if path.link.as_ref().is_some_and(|link| !link.is_cut()) {
             return false;
         }
+        link.carry(self.ticket.clone());
         path.link = Some(link.clone());
         true
     }
@@ -168,6 +173,7 @@ impl Session {
             link.cut();
         }
         self.dead.cancel();
+        self.ticket.release();
         if let (Some(sid), Some(sessions)) = (self.sid.get(), self.sessions.upgrade()) {
             // Closed only when the server has gone, and every session with it.
             let _ = sessions.closing.send(*sid);
