@@ -3,8 +3,6 @@
 //! Events are spread over lanes by their key, so that what concerns one conversation stays in order while others go
 //! on beside it. A full lane makes publishers wait: that is how slow delivery slows the writers down.
 
-use std::hash::BuildHasher;
-
 use tokio::sync::mpsc;
 
 use crate::domain::event::Event;

@@ -27,13 +27,11 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-pub use self::attach::{Attached, Resume, ResumeStatus, Resumed};
+pub use self::attach::{Resume, Resumed};
 use self::config::Config;
 pub use self::conversation::{Changes, NewConversation};
-pub use self::list::Joined;
 pub use self::member::MemberChange;
 pub use self::retention::INTERVAL as RETENTION_INTERVAL;
-pub use self::send::Sent;
 use crate::bus::Bus;
 use crate::domain::id::{ConnectionId, UserId};
 use crate::roster::Roster;

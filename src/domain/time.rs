@@ -27,11 +27,6 @@ impl Time {
         let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
         Time(self.0.saturating_sub(millis))
     }
-
-    /// How long from now until this point; zero where it has passed.
-    pub fn from_now(self) -> Duration {
-        Duration::from_millis(u64::try_from(self.0.saturating_sub(Time::now().0)).unwrap_or(0))
-    }
 }
 
 impl fmt::Display for Time {

@@ -34,10 +34,13 @@ pub struct Connection {
 #[derive(Default)]
 struct State {
     /// While opening: what came before the greeting.
-    held: Vec<(Packet, Option<(ConversationId, Option<u64>)>)>,
+    held: Vec<Held>,
     /// Conversations of which something could not be handed over.
     missed: BTreeSet<ConversationId>,
 }
+
+/// A packet and its tag.
+type Held = (Packet, Option<(ConversationId, Option<u64>)>);
 
 /// What became of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

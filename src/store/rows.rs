@@ -112,7 +112,6 @@ pub fn member(row: &Row<'_>, at: usize) -> rusqlite::Result<Member> {
 /// A message as its row holds it; who reacted with what stands in another table.
 pub struct MessageRow {
     pub key: i64,
-    pub conversation_key: i64,
     pub reacted: bool,
     pub message: Message,
 }
@@ -127,34 +126,33 @@ impl MessageRow {
 }
 
 /// The columns that [`message`] reads; `g` is the message, `c` its conversation and `s` its sender.
-pub const MESSAGE: &str = "g.id, g.conversation, g.reacted, g.mid, c.cid, g.seq, s.uid, g.content, g.kind, g.at, \
+pub const MESSAGE: &str = "g.id, g.reacted, g.mid, c.cid, g.seq, s.uid, g.content, g.kind, g.at, \
      g.client_id, g.reply_to, g.attachments, g.metadata, g.mentions, g.edited_at, g.deleted_at";
 /// The tables that [`MESSAGE`] names.
 pub const MESSAGE_FROM: &str =
     "messages g JOIN conversations c ON c.id = g.conversation JOIN users s ON s.id = g.sender";
 
 pub fn message(row: &Row<'_>) -> rusqlite::Result<MessageRow> {
-    let mentions: Option<String> = row.get(14)?;
+    let mentions: Option<String> = row.get(13)?;
     Ok(MessageRow {
         key: row.get(0)?,
-        conversation_key: row.get(1)?,
-        reacted: row.get(2)?,
+        reacted: row.get(1)?,
         message: Message {
-            id: row.get(3)?,
-            conversation: row.get(4)?,
-            seq: row.get(5)?,
-            sender: row.get(6)?,
-            content: row.get(7)?,
-            kind: row.get(8)?,
-            at: row.get(9)?,
-            client_id: row.get(10)?,
-            reply_to: row.get(11)?,
-            attachments: row.get(12)?,
-            metadata: row.get(13)?,
+            id: row.get(2)?,
+            conversation: row.get(3)?,
+            seq: row.get(4)?,
+            sender: row.get(5)?,
+            content: row.get(6)?,
+            kind: row.get(7)?,
+            at: row.get(8)?,
+            client_id: row.get(9)?,
+            reply_to: row.get(10)?,
+            attachments: row.get(11)?,
+            metadata: row.get(12)?,
             mentions: mentions.map(|list| split_mentions(&list)).unwrap_or_default(),
             reactions: Reactions::default(),
-            edited_at: row.get(15)?,
-            deleted_at: row.get(16)?,
+            edited_at: row.get(14)?,
+            deleted_at: row.get(15)?,
         },
     })
 }

@@ -94,9 +94,14 @@ impl Door {
         let (identity, handshake, place) = admitted.0.lock().take()?;
         let transport = sessions::Session::of(socket)?;
         transport.authenticated();
-        let outlet = SessionOutlet::new(Arc::clone(socket))?;
+        let outlet = SessionOutlet::new(socket)?;
         let id = ConnectionId(self.0.next_id.fetch_add(1, Ordering::Relaxed));
-        let span = tracing::info_span!("connection", connection.id = %id, user.id = %identity.user);
+        let span = tracing::info_span!(
+            "connection",
+            connection.id = %id,
+            user.id = %identity.user,
+            client.address = %transport.peer().ip(),
+        );
         let connection = Arc::new(Connection::new(id, identity.user.clone(), handshake.device.clone(), outlet));
         let session =
             Arc::new(Session::new(connection, &identity, Arc::clone(&self.0.limits), Arc::clone(&self.0.quotas)));
