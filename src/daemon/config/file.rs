@@ -30,7 +30,7 @@ pub fn layer(path: &Path, text: String) -> Layer {
     walk.layer
 }
 
-/// The `*.toml` files of `conf.d` beside `file`, in name order; hidden files are left out, as editors leave them behind.
+/// The `*.toml` files of `conf.d` beside `file`, in name order; hidden files are left out: editors leave them behind.
 pub fn drop_ins(file: &Path) -> std::io::Result<Vec<PathBuf>> {
     let directory = file.parent().unwrap_or(Path::new("")).join("conf.d");
     let entries = match std::fs::read_dir(directory) {
