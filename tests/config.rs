@@ -157,7 +157,11 @@ fn the_shipped_file_shows_the_defaults() {
 /// Nobody shall run with a secret that the documentation gave away.
 #[test]
 fn every_example_of_the_shipped_file_is_valid_but_the_secret() {
+    // `--check` opens key files as well, and those of the examples are not there; `--print-config` only validates.
     let desk = Desk::with("examples", &uncommented(|key| key != "auth.secret"));
+    desk.printed(&[]);
+    let is_file = |key: &str| key.starts_with("auth.") && (key.ends_with("_file") || key.ends_with("_url"));
+    let desk = Desk::with("examples-checked", &uncommented(|key| key != "auth.secret" && !is_file(key)));
     let ended = desk.check();
     assert_eq!(ended.status, 0, "{}", ended.stderr);
     let desk = Desk::with("example-secret", &uncommented(|key| key == "auth.secret"));

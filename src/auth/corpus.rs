@@ -129,7 +129,8 @@ fn cases() -> Vec<Case> {
 
 async fn verify(door: Door, token: &str) -> Result<Identity, Refusal> {
     let scratch = Scratch::new();
-    let verifier = Verifier::load(&config(door, &scratch), scratch.path()).expect("the doors are configured well");
+    let verifier =
+        Verifier::load(&config(door, &scratch), scratch.path(), None).expect("the doors are configured well");
     verifier.verify_at(token, Time(NOW * 1000)).await
 }
 
@@ -153,7 +154,7 @@ async fn every_token_of_the_corpus_comes_to_what_it_must() {
 #[tokio::test]
 async fn a_token_that_is_changed_anywhere_is_refused() {
     let scratch = Scratch::new();
-    let verifier = Verifier::load(&config(Door::Every, &scratch), scratch.path()).unwrap();
+    let verifier = Verifier::load(&config(Door::Every, &scratch), scratch.path(), None).unwrap();
     for token in [forge::good(forge::hs256()), forge::good(forge::p256())] {
         assert!(verifier.verify_at(&token, Time(NOW * 1000)).await.is_ok());
         for at in 0..token.len() {

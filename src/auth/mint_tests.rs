@@ -40,7 +40,7 @@ async fn what_is_minted_is_accepted() {
         let header = jsonwebtoken::decode_header(&token).unwrap();
         assert_eq!(format!("{:?}", header.alg), algorithm);
 
-        let identity = Verifier::load(&config, dir.path()).unwrap().verify(&token).await.unwrap();
+        let identity = Verifier::load(&config, dir.path(), None).unwrap().verify(&token).await.unwrap();
         assert_eq!(identity.user.as_str(), "ada");
         assert_eq!((identity.name.as_deref(), identity.roles), (Some("Ada"), vec!["admin".to_owned()]));
         assert!(identity.token_id.is_some() && identity.issued_at.is_some());

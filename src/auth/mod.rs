@@ -61,15 +61,11 @@ impl Verifier {
         sources::read(config, None).map(drop)
     }
 
-    /// Reads every key that is configured; where none is, makes a secret in `state_dir`, which must exist.
-    pub fn load(config: &Config, state_dir: &Path) -> Result<Verifier, LoadError> {
-        Verifier::load_with(config, state_dir, None)
-    }
-
-    /// Loads for a reload: the key set that `previous` has fetched stays in use where the URL is the same.
+    /// Reads every key that is configured; where none is, makes a secret in `state_dir`, which must exist. On a reload,
+    /// the key set that `previous` has fetched stays in use where the URL is the same.
     ///
     /// Within a Tokio runtime, a new `jwks_url` is fetched at once in the background, else with the first token.
-    pub fn load_with(config: &Config, state_dir: &Path, previous: Option<&Verifier>) -> Result<Verifier, LoadError> {
+    pub fn load(config: &Config, state_dir: &Path, previous: Option<&Verifier>) -> Result<Verifier, LoadError> {
         let mut sources = sources::read(config, Some(state_dir))?;
         let remote = match sources.url.take() {
             None => None,

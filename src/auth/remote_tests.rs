@@ -288,20 +288,20 @@ async fn a_reload_keeps_the_set_of_an_unchanged_url() {
     let server = Server::start();
     server.holds(&[old_key()]);
     let dir = Scratch::new();
-    let first = Verifier::load(&config(&server), dir.path()).unwrap();
+    let first = Verifier::load(&config(&server), dir.path(), None).unwrap();
     let good = token(forge::rs256(), "old");
     assert!(first.verify(&good).await.is_ok());
     assert_eq!(server.visits(), 1, "the fetch at start is the one that the first token waits for");
 
     server.hangs_up();
     let stricter = Config { leeway: crate::domain::units::Span::secs(1), ..config(&server) };
-    let second = Verifier::load_with(&stricter, dir.path(), Some(&first)).unwrap();
+    let second = Verifier::load(&stricter, dir.path(), Some(&first)).unwrap();
     drop(first);
     assert!(second.verify(&good).await.is_ok());
     assert_eq!(server.visits(), 1);
 
     let moved = Config { jwks_url: Some(format!("{}?v=2", server.url())), ..config(&server) };
-    let third = Verifier::load_with(&moved, dir.path(), Some(&second)).unwrap();
+    let third = Verifier::load(&moved, dir.path(), Some(&second)).unwrap();
     assert_eq!(third.verify(&good).await.err(), Some(Refusal::KeysUnavailable));
 }
 
@@ -309,6 +309,6 @@ async fn a_reload_keeps_the_set_of_an_unchanged_url() {
 fn without_a_runtime_a_verifier_still_loads() {
     let dir = Scratch::new();
     let server = Server::start();
-    assert!(Verifier::load(&config(&server), dir.path()).is_ok());
+    assert!(Verifier::load(&config(&server), dir.path(), None).is_ok());
     assert_eq!(server.visits(), 0);
 }

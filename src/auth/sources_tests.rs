@@ -126,11 +126,11 @@ async fn with_no_key_at_all_a_secret_is_made() {
     assert_eq!(Verifier::check(&Config::default()), Ok(()));
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "a check writes nothing");
 
-    let verifier = Verifier::load(&Config::default(), dir.path()).unwrap();
+    let verifier = Verifier::load(&Config::default(), dir.path(), None).unwrap();
     assert_eq!(verifier.uses_generated_secret(), Some(&*dir.path().join("jwt.secret")));
     let configured = Config { secret: Some(SECRET.into()), ..Config::default() };
-    assert_eq!(Verifier::load(&configured, dir.path()).unwrap().uses_generated_secret(), None);
+    assert_eq!(Verifier::load(&configured, dir.path(), None).unwrap().uses_generated_secret(), None);
 
-    let error = Verifier::load(&Config::default(), &dir.path().join("absent")).err().unwrap();
+    let error = Verifier::load(&Config::default(), &dir.path().join("absent"), None).err().unwrap();
     assert_eq!(error.problems[0].key, "secret");
 }

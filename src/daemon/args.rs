@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args as Arguments, Parser, Subcommand};
 
 use super::config::Inputs;
+use crate::auth::mint;
 use crate::domain::units::Span;
 
 /// A chat server for applications that speak Socket.IO.
@@ -64,7 +65,7 @@ pub struct Token {
     pub ttl: Span,
 
     /// A further claim; a value that is JSON is taken as such, any other as a string; may be repeated
-    #[arg(long = "claim", value_name = "KEY=VALUE", value_parser = claim)]
+    #[arg(long = "claim", value_name = "KEY=VALUE", value_parser = mint::claim)]
     pub claims: Vec<(String, serde_json::Value)>,
 }
 
@@ -83,15 +84,6 @@ impl Args {
         }
         Inputs { file: self.config.clone(), variables: std::env::vars_os().collect(), flags }
     }
-}
-
-fn claim(text: &str) -> Result<(String, serde_json::Value), String> {
-    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
-    if key.is_empty() {
-        return Err("expected a key before the `=`".into());
-    }
-    let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
-    Ok((key.into(), value))
 }
 
 #[cfg(test)]

@@ -88,7 +88,7 @@ pub fn load_verifier(
     state_dir: &std::path::Path,
     previous: Option<&Verifier>,
 ) -> Result<Verifier, Problems> {
-    Verifier::load_with(&loaded.config.auth, state_dir, previous).map_err(|error| located(loaded, &error))
+    Verifier::load(&loaded.config.auth, state_dir, previous).map_err(|error| located(loaded, &error))
 }
 
 /// What is wrong with keys, shown where the configuration names them.
