@@ -186,7 +186,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Io<S> {
                 self.library_bytes += frame.len();
                 self.out.push_back(Chunk { bytes: frame, pushed: None });
             }
-            self.link.collect(&mut self.out);
+            if self.link.collect(&mut self.out).close.is_some() {
+                return &[];
+            }
         }
         bytes
     }
@@ -358,3 +360,6 @@ impl<S> Drop for Io<S> {
         self.link.cut();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -77,7 +77,7 @@ impl Client {
         self.stream.write_all(bytes).await.expect("the server reads");
     }
 
-    async fn answer(&mut self) -> Answer {
+    pub async fn answer(&mut self) -> Answer {
         let end = loop {
             if let Some(at) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") {
                 break at + 4;

@@ -365,3 +365,69 @@ async fn too_many_sessions_are_refused_and_freed() {
     }
     harness.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_broadcast_reaches_everyone_in_order() {
+    const PACKETS: usize = 3_000;
+    let harness = Harness::start(Options::default()).await;
+    let mut listeners = Vec::new();
+    for n in 0..8 {
+        let mut client = Client::joined(harness.address).await;
+        listeners.push(tokio::spawn(async move {
+            for expected in 0..PACKETS {
+                if n % 2 == 0 && expected % 500 == 0 {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                let text = client.text().await.replace(' ', "");
+                assert!(text.starts_with(&format!("42[\"n\",{{\"n\":{expected},")), "client {n}: {text}");
+            }
+        }));
+    }
+    // The client has its answer before the handler has run.
+    while harness.echo.outlets.lock().len() < listeners.len() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let outlets = harness.echo.outlets.lock().clone();
+    for n in 0..PACKETS {
+        let packet = Packet::event("n", &serde_json::json!({ "n": n, "text": "x".repeat(n % 300) }));
+        for outlet in &outlets {
+            while !outlet.has_room() {
+                tokio::task::yield_now().await;
+            }
+            outlet.send(&packet).expect("there is room");
+        }
+    }
+    for listener in listeners {
+        tokio::time::timeout(Duration::from_secs(30), listener).await.expect("all arrive").expect("in order");
+    }
+    harness.close().await;
+}
+
+#[tokio::test]
+async fn frames_that_come_with_the_request_count() {
+    let harness = Harness::start(Options::default()).await;
+    let mut client = Client::connect(harness.address).await;
+    let mut bytes = b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\n\
+        Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        .to_vec();
+    bytes.extend(frame(0x81, 2, b"40"));
+    client.write(&bytes).await;
+    assert_eq!(client.answer().await.status, 101);
+    assert!(client.text().await.starts_with("0{"));
+    assert!(client.text().await.starts_with("40{"));
+    harness.close().await;
+}
+
+#[tokio::test]
+async fn what_is_no_websocket_handshake_is_refused() {
+    let harness = Harness::start(Options::default()).await;
+    let mut client = Client::connect(harness.address).await;
+    let target = "/socket.io/?EIO=4&transport=websocket";
+    assert_eq!(client.get(target).await.status, 400);
+    assert_eq!(client.request("GET", target, "Sec-WebSocket-Key: x\r\n", "").await.status, 400);
+    let unknown = client.get("/socket.io/?EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAA").await;
+    assert_eq!((unknown.status, unknown.body.as_str()), (400, r#"{"code":1,"message":"Session ID unknown"}"#));
+    assert_eq!(client.get("/socket.io/?EIO=4&transport=smoke").await.status, 400);
+    assert_eq!(harness.server.sessions(), 0);
+    harness.close().await;
+}
