@@ -30,7 +30,7 @@ pub struct SessionOutlet {
 
 impl SessionOutlet {
     /// The way out to `socket`; `None` where it was not opened through this server.
-    pub fn new(socket: &Arc<Socket>) -> Option<Arc<dyn Outlet>> {
+    pub fn to(socket: &Arc<Socket>) -> Option<Arc<dyn Outlet>> {
         let session = Session::of(socket)?;
         Some(Arc::new(SessionOutlet { socket: Arc::downgrade(socket), session }))
     }
