@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use dashmap::DashMap;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -19,7 +20,7 @@ use crate::domain::error::{Code, Error};
 use crate::domain::time::Time;
 use crate::roster::Roster;
 use crate::roster::packet::Packet;
-use crate::session::{Sessions, quota::Quotas};
+use crate::session::quota::Quotas;
 use crate::store::Store;
 use crate::wire::connect::Door;
 use crate::wire::dispatch::Shared;
@@ -72,11 +73,8 @@ pub fn run(inputs: Inputs, loaded: Loaded, state_dir: PathBuf, log: logging::Han
 /// The rooms at work.
 struct House {
     chat: Arc<Chat>,
-    sessions: Arc<Sessions>,
+    shared: Arc<Shared>,
     server: Server,
-    /// Tasks that work off the queues of connections.
-    dispatch: TaskTracker,
-    draining: Arc<AtomicBool>,
     /// Ends the tasks that go on for ever.
     end: CancellationToken,
 }
@@ -135,17 +133,15 @@ async fn build(running: &Running) -> Result<House, u8> {
     for lane in lanes {
         tokio::spawn(wire::deliver::run(Arc::clone(&chat), lane));
     }
-    let sessions = Arc::<Sessions>::default();
-    let draining = Arc::new(AtomicBool::new(false));
-    let dispatch = TaskTracker::new();
     let shared = Arc::new(Shared {
         chat: Arc::clone(&chat),
         verifier: Arc::clone(&live.verifier),
-        sessions: Arc::clone(&sessions),
-        tasks: dispatch.clone(),
-        draining: Arc::clone(&draining),
+        live: DashMap::default(),
+        tasks: TaskTracker::new(),
+        draining: AtomicBool::new(false),
     });
-    let door = Door::new(shared, Arc::clone(&live.auth), Arc::clone(&live.limits), Arc::<Quotas>::default());
+    let door =
+        Door::new(Arc::clone(&shared), Arc::clone(&live.auth), Arc::clone(&live.limits), Arc::<Quotas>::default());
     let doctor = Arc::clone(&chat);
     let checkup = move || Health {
         initialized: doctor.store().health().is_writable(),
@@ -167,7 +163,7 @@ async fn build(running: &Running) -> Result<House, u8> {
     server.io().ns("/", door);
     server.start();
     let end = CancellationToken::new();
-    let house = House { chat, sessions, server, dispatch, draining, end };
+    let house = House { chat, shared, server, end };
     house.start_clocks(live);
     Ok(house)
 }
@@ -180,11 +176,12 @@ impl House {
         self.at_every_tick(|chat| async move { chat.announce_departures().await });
         self.at_every_tick(|chat| async move { chat.flush_receipts().await });
         self.at_every_tick(|chat| async move { wire::deliver::catch_up(&chat) });
-        let (sessions, auth) = (Arc::clone(&self.sessions), Arc::clone(&live.auth));
+        let (shared, auth) = (Arc::clone(&self.shared), Arc::clone(&live.auth));
         every(Duration::from_secs(1), &self.end, move || {
             if auth.load().disconnect_on_expiry {
-                end_expired(&sessions);
+                end_expired(&shared);
             }
+            shared.sweep();
             std::future::ready(())
         });
         let chat = Arc::clone(&self.chat);
@@ -230,9 +227,10 @@ where
 }
 
 /// Disconnects whoever has outlived their token.
-fn end_expired(sessions: &Sessions) {
+fn end_expired(shared: &Shared) {
     let now = Time::now();
-    for session in sessions.all().iter().filter(|session| session.is_expired(now)) {
+    let live = shared.all();
+    for session in live.iter().map(|dispatcher| dispatcher.session()).filter(|session| session.is_expired(now)) {
         let error = Error::new(Code::TokenExpired, "the token has expired");
         session.connection.answer(&Packet::event(server::ERROR, &ErrorBody::of(&error)));
         session.connection.disconnect();
@@ -243,24 +241,24 @@ fn end_expired(sessions: &Sessions) {
 /// Tells everybody, finishes what was begun, and closes the store; all within `timeout`, whatever the clients do.
 async fn drain(house: House, timeout: Duration) {
     let deadline = Instant::now() + timeout;
-    let sessions = house.sessions.all();
-    tracing::info!(connections = sessions.len(), "draining");
-    house.draining.store(true, Ordering::Relaxed);
+    let live = house.shared.all();
+    tracing::info!(connections = live.len(), "draining");
+    house.shared.draining.store(true, Ordering::Relaxed);
     house.server.drain();
     house.server.stop_accepting();
-    for session in &sessions {
-        let body = serde_json::json!({ "reconnectAfterMs": reconnect_after(sessions.len()) });
+    for session in live.iter().map(|dispatcher| dispatcher.session()) {
+        let body = serde_json::json!({ "reconnectAfterMs": reconnect_after(live.len()) });
         session.connection.answer(&Packet::event(server::SHUTDOWN, &body));
     }
-    house.dispatch.close();
-    if tokio::time::timeout_at(deadline, house.dispatch.wait()).await.is_err() {
+    house.shared.tasks.close();
+    if tokio::time::timeout_at(deadline, house.shared.tasks.wait()).await.is_err() {
         tracing::warn!("not everything that was begun could be finished in time");
     }
     house.end.cancel();
     house.chat.settle_receipts().await;
     house.chat.settle_presence().await;
     let flushed_by = deadline.min(Instant::now() + FLUSH_GRACE);
-    while sessions.iter().any(|session| !session.connection.is_flushed()) && Instant::now() < flushed_by {
+    while live.iter().any(|dispatcher| !dispatcher.session().connection.is_flushed()) && Instant::now() < flushed_by {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     house.server.close(CLOSE_GRACE).await;

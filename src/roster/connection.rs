@@ -144,6 +144,11 @@ impl Connection {
         self.outlet.is_flushed()
     }
 
+    /// Whether the session has ended, by whatever side.
+    pub fn is_closed(&self) -> bool {
+        self.outlet.is_closed()
+    }
+
     /// Ends the session for good; the client does not come back by itself.
     pub fn disconnect(&self) {
         self.outlet.disconnect();
@@ -178,6 +183,9 @@ mod tests {
         }
         fn is_flushed(&self) -> bool {
             self.0.lock().1.is_empty()
+        }
+        fn is_closed(&self) -> bool {
+            false
         }
         fn disconnect(&self) {}
         fn cut(&self) {}

@@ -17,6 +17,9 @@ pub trait Outlet: Send + Sync + 'static {
     /// Whether everything that was handed over has left this process.
     fn is_flushed(&self) -> bool;
 
+    /// Whether the session has ended, by whatever side.
+    fn is_closed(&self) -> bool;
+
     /// Ends the session for good: the client is told and does not come back by itself.
     fn disconnect(&self);
 

@@ -17,7 +17,6 @@ use self::quota::Quotas;
 use crate::auth::Identity;
 use crate::chat::Actor;
 use crate::domain::error::{Code, Error};
-use crate::domain::id::ConnectionId;
 use crate::domain::time::Time;
 use crate::roster::connection::Connection;
 
@@ -132,23 +131,5 @@ impl Session {
     /// Whether the connection has outlived its token.
     pub fn is_expired(&self, now: Time) -> bool {
         self.token.lock().ends_at.is_some_and(|at| at <= now)
-    }
-}
-
-/// Every authenticated connection of this process.
-#[derive(Default)]
-pub struct Sessions(dashmap::DashMap<ConnectionId, Arc<Session>, ahash::RandomState>);
-
-impl Sessions {
-    pub fn add(&self, session: &Arc<Session>) {
-        self.0.insert(session.connection.id, Arc::clone(session));
-    }
-
-    pub fn remove(&self, session: &Session) {
-        self.0.remove(&session.connection.id);
-    }
-
-    pub fn all(&self) -> Vec<Arc<Session>> {
-        self.0.iter().map(|entry| Arc::clone(&entry)).collect()
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use socketioxide::adapter::LocalAdapter;
 use socketioxide::handler::{ConnectHandler, MessageHandler};
 use socketioxide::socket::Socket;
@@ -38,7 +39,14 @@ struct Inner {
 /// A client that may come in, between the two calls of the library. Where the second call never comes, dropping this
 /// gives the place back.
 #[derive(Clone)]
-struct Admitted(Arc<parking_lot::Mutex<Option<(Identity, Handshake, Place)>>>);
+struct Admitted(Arc<Mutex<Option<Visitor>>>);
+
+struct Visitor {
+    dispatcher: Arc<Dispatcher>,
+    handshake: Handshake,
+    place: Place,
+    transport: Arc<sessions::Session>,
+}
 
 /// Marks the handlers as such for the library, which tells them apart by it.
 pub enum Raw {}
@@ -55,7 +63,7 @@ impl Door {
         Door(Arc::new(Inner { shared, auth, limits, quotas, next_id: AtomicU64::new(1) }))
     }
 
-    async fn admit(&self, socket: &Socket, auth: Option<&Value>) -> Result<(), Error> {
+    async fn admit(&self, socket: &Arc<Socket>, auth: Option<&Value>) -> Result<(), Error> {
         if self.0.shared.draining.load(Ordering::Relaxed) {
             return Err(Error::unavailable("the server is going down, reconnect"));
         }
@@ -67,9 +75,36 @@ impl Door {
         let token = token.ok_or_else(|| Error::new(Code::TokenMissing, "token: none was given"))?;
         let identity = self.0.shared.verifier.load_full().verify(&token).await?;
         let place = self.0.quotas.take_place(&identity.user, &self.0.limits.load())?;
-        let admitted = parking_lot::Mutex::new(Some((identity, handshake, place)));
-        socket.extensions.insert(Admitted(Arc::new(admitted)));
+        let visitor = self.visitor(socket, &identity, handshake, place);
+        let visitor = visitor.ok_or_else(|| Error::unavailable("the connection has ended"))?;
+        // Before the client can know that it is in: its first event must find somebody to take it.
+        socket.on_fallback(Events(Arc::clone(&visitor.dispatcher)));
+        socket.extensions.insert(Admitted(Arc::new(Mutex::new(Some(visitor)))));
         Ok(())
+    }
+
+    /// Makes a session of an admitted client.
+    fn visitor(
+        &self,
+        socket: &Arc<Socket>,
+        identity: &Identity,
+        handshake: Handshake,
+        place: Place,
+    ) -> Option<Visitor> {
+        let transport = sessions::Session::of(socket)?;
+        let outlet = SessionOutlet::to(socket)?;
+        let id = ConnectionId(self.0.next_id.fetch_add(1, Ordering::Relaxed));
+        let span = tracing::info_span!(
+            "connection",
+            connection.id = %id,
+            user.id = %identity.user,
+            client.address = %transport.peer().ip(),
+        );
+        let connection = Arc::new(Connection::new(id, identity.user.clone(), handshake.device.clone(), outlet));
+        let (limits, quotas) = (Arc::clone(&self.0.limits), Arc::clone(&self.0.quotas));
+        let session = Arc::new(Session::new(connection, identity, limits, quotas));
+        let dispatcher = Dispatcher::new(Arc::clone(&self.0.shared), session, socket.id.to_string(), span);
+        Some(Visitor { dispatcher, handshake, place, transport })
     }
 
     /// The token of the request that opened the session: `Authorization: Bearer`, else `?token=` where it is allowed.
@@ -88,32 +123,20 @@ impl Door {
         query.split('&').find_map(|pair| pair.strip_prefix("token=")).map(str::to_owned)
     }
 
-    /// Makes a session of an admitted client, and lets its events come.
-    fn open(&self, socket: &Arc<Socket>) -> Option<()> {
+    /// Lets an admitted client in.
+    fn open(socket: &Arc<Socket>) -> Option<()> {
         let admitted = socket.extensions.remove::<Admitted>()?;
-        let (identity, handshake, place) = admitted.0.lock().take()?;
-        let transport = sessions::Session::of(socket)?;
+        let Visitor { dispatcher, handshake, place, transport } = admitted.0.lock().take()?;
         transport.authenticated();
-        let outlet = SessionOutlet::new(socket)?;
-        let id = ConnectionId(self.0.next_id.fetch_add(1, Ordering::Relaxed));
-        let span = tracing::info_span!(
-            "connection",
-            connection.id = %id,
-            user.id = %identity.user,
-            client.address = %transport.peer().ip(),
-        );
-        let connection = Arc::new(Connection::new(id, identity.user.clone(), handshake.device.clone(), outlet));
-        let session =
-            Arc::new(Session::new(connection, &identity, Arc::clone(&self.0.limits), Arc::clone(&self.0.quotas)));
-        self.0.shared.sessions.add(&session);
-        let dispatcher = Dispatcher::new(Arc::clone(&self.0.shared), session, socket.id.to_string(), span);
-        socket.on_fallback(Events(Arc::clone(&dispatcher)));
         let leaving = Arc::clone(&dispatcher);
         // The library calls a handler once and drops it, and the user's place with it.
         let place = Arc::new(place);
         socket.on_disconnect(move || {
             drop(place);
             transport.ended();
+            if let Some(traffic) = transport.link().map(|link| link.traffic()) {
+                leaving.span().in_scope(|| tracing::debug!(?traffic, "the WebSocket has ended"));
+            }
             leaving.goodbye();
             std::future::ready(())
         });
@@ -124,7 +147,7 @@ impl Door {
 
 impl ConnectHandler<LocalAdapter, Raw> for Door {
     fn call(&self, socket: Arc<Socket>, _: Option<Value>) {
-        if self.open(&socket).is_none() {
+        if Door::open(&socket).is_none() {
             tracing::error!("a session was opened that nobody had admitted");
             // The client learns by the disconnect; where its channel is full it is gone anyway.
             let _ = socket.disconnect();

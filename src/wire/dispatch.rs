@@ -12,6 +12,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use dashmap::DashMap;
 use futures_util::FutureExt;
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -26,8 +27,9 @@ use super::verbs;
 use crate::auth::Verifier;
 use crate::chat::Chat;
 use crate::domain::error::{Code, Error};
+use crate::domain::id::ConnectionId;
 use crate::roster::packet::Packet;
-use crate::session::{Admission, Session, Sessions};
+use crate::session::{Admission, Session};
 
 /// Events of one connection that may wait.
 const MAX_WAITING: usize = 4_096;
@@ -42,10 +44,11 @@ const MAX_IN_FLIGHT: usize = 64;
 pub struct Shared {
     pub chat: Arc<Chat>,
     pub verifier: Arc<arc_swap::ArcSwap<Verifier>>,
-    pub sessions: Arc<Sessions>,
+    /// Every connection that was let in, by its id.
+    pub live: DashMap<ConnectionId, Arc<Dispatcher>, ahash::RandomState>,
     pub tasks: TaskTracker,
     /// The daemon is ending: new events are refused.
-    pub draining: Arc<AtomicBool>,
+    pub draining: AtomicBool,
 }
 
 pub struct Dispatcher {
@@ -75,13 +78,36 @@ enum Incoming {
 /// The answer to an event, once the verb has run.
 type Answer = Pin<Box<dyn Future<Output = Option<Packet>> + Send>>;
 
+impl Shared {
+    pub fn all(&self) -> Vec<Arc<Dispatcher>> {
+        self.live.iter().map(|entry| Arc::clone(&entry)).collect()
+    }
+
+    /// Takes out whoever ended in the moment of coming in, before anybody could hear of it. Called again and again.
+    pub fn sweep(&self) {
+        for dispatcher in self.all().iter().filter(|dispatcher| dispatcher.session.connection.is_closed()) {
+            dispatcher.goodbye();
+        }
+    }
+}
+
 impl Dispatcher {
     pub fn new(shared: Arc<Shared>, session: Arc<Session>, socket_id: String, span: tracing::Span) -> Arc<Self> {
         Arc::new(Dispatcher { shared, session, socket_id, span, queue: Mutex::default(), gone: AtomicBool::new(false) })
     }
 
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Log lines within it name the connection and its user.
+    pub fn span(&self) -> &tracing::Span {
+        &self.span
+    }
+
     /// Brings the device in and greets it; events that come meanwhile wait.
     pub fn hello(self: &Arc<Self>, handshake: Handshake) {
+        self.shared.live.insert(self.session.connection.id, Arc::clone(self));
         self.push(Incoming::Hello(Box::new(handshake)), 0);
     }
 
@@ -102,9 +128,11 @@ impl Dispatcher {
         self.push(Incoming::Event { text, has_binary, ack }, bytes);
     }
 
-    /// Takes the device out, behind all that it sent.
+    /// Takes the device out, behind all that it sent. A second call does nothing.
     pub fn goodbye(self: &Arc<Self>) {
-        self.gone.store(true, Ordering::Relaxed);
+        if self.gone.swap(true, Ordering::Relaxed) {
+            return;
+        }
         self.push(Incoming::Goodbye, 0);
     }
 
@@ -151,7 +179,7 @@ impl Dispatcher {
                 Some(Incoming::Hello(handshake)) => self.greet(*handshake).await,
                 Some(Incoming::Goodbye) => {
                     self.answer_all(&mut in_flight).await;
-                    self.shared.sessions.remove(&self.session);
+                    self.shared.live.remove(&self.session.connection.id);
                     self.shared.chat.detach(&self.session.connection).await;
                 }
             }

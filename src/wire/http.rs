@@ -108,7 +108,7 @@ impl Site {
         let transport = query.split('&').find(|pair| pair.starts_with("transport="));
         let websocket = transport.and_then(|pair| pair.split('=').nth(1)) == Some("websocket");
         if websocket {
-            check_upgrade(&request)?;
+            check_upgrade(&request).map_or(Ok(()), Err)?;
         }
         let session = match sid {
             None => return self.open(link, request, websocket).await,
@@ -208,8 +208,9 @@ where
     body.to_bytes()
 }
 
-/// Holds a WebSocket handshake to RFC 6455, section 4.2.1, of which the library checks the key alone.
-fn check_upgrade<B>(request: &Request<B>) -> Result<(), Answer> {
+/// Holds a WebSocket handshake to RFC 6455, section 4.2.1, of which the library checks the key alone. Gives the answer
+/// where something is missing.
+fn check_upgrade<B>(request: &Request<B>) -> Option<Answer> {
     let headers = request.headers();
     let names = |name, token: &str| {
         let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
@@ -221,14 +222,14 @@ fn check_upgrade<B>(request: &Request<B>) -> Result<(), Answer> {
         && names(CONNECTION, "upgrade")
         && headers.contains_key(SEC_WEBSOCKET_KEY);
     if !asked {
-        return Err(bad_request());
+        return Some(bad_request());
     }
     if !names(SEC_WEBSOCKET_VERSION, "13") {
         let mut answer = refuse(StatusCode::UPGRADE_REQUIRED, Code::Invalid, "WebSocket version 13 is spoken here");
         answer.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-        return Err(answer);
+        return Some(answer);
     }
-    Ok(())
+    None
 }
 
 fn too_many(breach: Breach) -> Answer {

@@ -30,7 +30,7 @@ pub struct SessionOutlet {
 
 impl SessionOutlet {
     /// The way out to `socket`; `None` where it was not opened through this server.
-    pub fn new(socket: &Arc<Socket>) -> Option<Arc<dyn Outlet>> {
+    pub fn to(socket: &Arc<Socket>) -> Option<Arc<dyn Outlet>> {
         let session = Session::of(socket)?;
         Some(Arc::new(SessionOutlet { socket: Arc::downgrade(socket), session }))
     }
@@ -106,6 +106,11 @@ impl Outlet for SessionOutlet {
             bytes += path.bytes;
         }
         packets <= room.packets / 2 && bytes <= room.bytes / 2
+    }
+
+    fn is_closed(&self) -> bool {
+        // The library lets go of its socket when the session ends.
+        self.socket.upgrade().is_none()
     }
 
     fn is_flushed(&self) -> bool {

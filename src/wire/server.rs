@@ -35,6 +35,9 @@ const MAX_ATTACHMENTS: usize = 10;
 /// Places in the library's channel beside those for our packets: pings, and the packets that connect and disconnect.
 const LIBRARY_PACKETS: usize = 64;
 
+/// How long connections that were cut may take to end.
+const LAST_WAIT: Duration = Duration::from_secs(2);
+
 /// What a server is made of. What a reload may change comes in an `ArcSwap`.
 pub struct Setup {
     pub server: config::Server,
@@ -108,11 +111,6 @@ impl Server {
         self.reception.streams.open()
     }
 
-    /// Open sessions, authenticated or not.
-    pub fn sessions(&self) -> usize {
-        self.reception.site.guard.sessions()
-    }
-
     /// Begins to accept connections.
     pub fn start(&mut self) {
         let tasks = &self.reception.tasks;
@@ -149,10 +147,18 @@ impl Server {
         while self.streams() > 0 && tokio::time::Instant::now() < last {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        self.reception.streams.cut_all();
         self.end.cancel();
         self.reception.tasks.close();
-        self.reception.tasks.wait().await;
+        let last = tokio::time::Instant::now() + LAST_WAIT;
+        // Again and again, as a connection may have been accepted just before.
+        while self.streams() > 0 || !self.reception.tasks.is_empty() {
+            if tokio::time::Instant::now() > last {
+                tracing::warn!(streams = self.streams(), "connections did not end when they were cut");
+                return;
+            }
+            self.reception.streams.cut_all();
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 }
 

@@ -38,7 +38,7 @@ impl ConnectHandler<LocalAdapter, ()> for Echo {
         let session = Session::of(&socket).expect("the session came through this server");
         assert!(session.peer().ip().is_loopback());
         session.authenticated();
-        let outlet = SessionOutlet::new(&socket).expect("the session came through this server");
+        let outlet = SessionOutlet::to(&socket).expect("the session came through this server");
         self.outlets.lock().push(outlet.clone());
         socket.on_fallback(EchoEvents(outlet));
     }
