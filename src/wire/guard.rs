@@ -94,7 +94,7 @@ impl Guard {
     }
 
     #[cfg(test)]
-    fn sessions(&self) -> usize {
+    pub fn sessions(&self) -> usize {
         self.sessions.load(Ordering::Relaxed)
     }
 

@@ -111,6 +111,11 @@ impl Server {
         self.reception.streams.open()
     }
 
+    #[cfg(test)]
+    pub fn sessions(&self) -> usize {
+        self.reception.site.guard.sessions()
+    }
+
     /// Begins to accept connections.
     pub fn start(&mut self) {
         let tasks = &self.reception.tasks;
