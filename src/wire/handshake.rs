@@ -21,6 +21,15 @@ pub fn announce(packet: &[u8], limit: u64) -> Option<Vec<u8>> {
     Some(open)
 }
 
+/// The same open packet without an offer to upgrade, which the library makes also where WebSocket is not allowed.
+pub fn without_upgrades(packet: &[u8]) -> Vec<u8> {
+    const OFFER: &[u8] = b"\"upgrades\":[\"websocket\"]";
+    match packet.windows(OFFER.len()).position(|window| window == OFFER) {
+        Some(at) => [&packet[..at], b"\"upgrades\":[]", &packet[at + OFFER.len()..]].concat(),
+        None => packet.to_vec(),
+    }
+}
+
 /// The session that an open packet names.
 pub fn sid(packet: &[u8]) -> Option<Sid> {
     let at = find(packet, SID)?;
@@ -46,5 +55,10 @@ mod tests {
         assert!(announced.ends_with(br#""maxPayload":1048576}"#));
         assert_eq!(sid(open).map(|sid| sid.to_string()).as_deref(), Some("AA9AAA0AAzAAAAHs"));
         assert_eq!(announce(br#"42["x","\"maxPayload\":1"]"#, 5), None);
+
+        let offering = br#"0{"sid":"AA9AAA0AAzAAAAHs","upgrades":["websocket"],"pingInterval":25000}"#;
+        let plain = br#"0{"sid":"AA9AAA0AAzAAAAHs","upgrades":[],"pingInterval":25000}"#;
+        assert_eq!(without_upgrades(offering), plain);
+        assert_eq!(without_upgrades(plain), plain);
     }
 }

@@ -45,6 +45,8 @@ pub struct Site {
     pub limits: Arc<ArcSwap<Limits>>,
     pub cors: Arc<ArcSwap<Cors>>,
     pub health: Checkup,
+    /// Polling sessions are offered to upgrade.
+    pub upgrades: bool,
     /// New sessions are refused; those that exist go on.
     pub draining: AtomicBool,
 }
@@ -158,7 +160,7 @@ impl Site {
             self.sessions.name(&session, sid);
         }
         if let Some(announced) = handshake::announce(&packet, self.limits.load().max_payload.0) {
-            packet = announced.into();
+            packet = if self.upgrades { announced.into() } else { handshake::without_upgrades(&announced).into() };
             parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(packet.len()));
         }
         Ok(Response::from_parts(parts, Full::new(packet)))

@@ -82,6 +82,7 @@ impl Server {
             limits: setup.limits,
             cors: setup.cors,
             health: setup.health,
+            upgrades: setup.transports.allow.contains(&Transport::Websocket),
             draining: AtomicBool::new(false),
         };
         let reception = Reception {
