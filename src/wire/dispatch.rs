@@ -11,6 +11,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
 use futures_util::FutureExt;
@@ -36,7 +37,7 @@ const MAX_WAITING: usize = 4_096;
 /// Bytes of events of one connection that may wait; one event may always wait.
 const MAX_WAITING_BYTES: usize = 4 << 20;
 /// How often a dispatcher looks whether its client has read enough for another answer.
-const ROOM_CHECK: std::time::Duration = std::time::Duration::from_millis(10);
+const ROOM_CHECK: Duration = Duration::from_millis(10);
 /// Sends of one connection that may be on their way into the store.
 const MAX_IN_FLIGHT: usize = 64;
 
@@ -275,6 +276,7 @@ impl Dispatcher {
     /// reads `INTERNAL`, and the log has the same id.
     fn run(&self, name: String, request: Result<Request, Error>, ack: Option<i64>) -> Answer {
         let (shared, session) = (Arc::clone(&self.shared), Arc::clone(&self.session));
+        let began = Instant::now();
         Box::pin(async move {
             let outcome = match request {
                 Ok(request) => {
@@ -283,7 +285,18 @@ impl Dispatcher {
                 }
                 Err(error) => Err(error),
             };
-            outcome.unwrap_or_else(|error| refusal(ack, &name, &error))
+            let elapsed = began.elapsed();
+            match outcome {
+                Ok(answer) => {
+                    tracing::debug!(event.name = name, event.duration = ?elapsed, "done");
+                    answer
+                }
+                Err(error) => {
+                    // The refusal's text may quote what the client sent; its code never does.
+                    tracing::debug!(event.name = name, event.duration = ?elapsed, error.code = error.code.as_str(), "refused");
+                    refusal(ack, &name, &error)
+                }
+            }
         })
     }
 
