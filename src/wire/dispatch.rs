@@ -286,14 +286,16 @@ impl Dispatcher {
                 Err(error) => Err(error),
             };
             let elapsed = began.elapsed();
+            // An unknown name is whatever the client wrote.
+            let name_of_ours = ClientEvent::parse(&name).map_or("(unknown)", |_| &name);
             match outcome {
                 Ok(answer) => {
-                    tracing::debug!(event.name = name, event.duration = ?elapsed, "done");
+                    tracing::debug!(event.name = name_of_ours, event.duration = ?elapsed, "done");
                     answer
                 }
                 Err(error) => {
                     // The refusal's text may quote what the client sent; its code never does.
-                    tracing::debug!(event.name = name, event.duration = ?elapsed, error.code = error.code.as_str(), "refused");
+                    tracing::debug!(event.name = name_of_ours, event.duration = ?elapsed, error.code = error.code.as_str(), "refused");
                     refusal(ack, &name, &error)
                 }
             }
