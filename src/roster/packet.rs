@@ -85,8 +85,8 @@ impl Packet {
     }
 }
 
-/// Puts the header of an unmasked, unfragmented text frame before `payload`.
-fn text_frame(payload: &[u8]) -> Bytes {
+/// An unmasked, unfragmented text frame, as a server sends it.
+pub fn text_frame(payload: &[u8]) -> Bytes {
     let mut frame = BytesMut::with_capacity(payload.len() + 10);
     frame.put_u8(0x81);
     match payload.len() {

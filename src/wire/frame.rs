@@ -1,6 +1,6 @@
 //! WebSocket frame headers (RFC 6455, section 5.2), as far as the connection's I/O reads and writes them.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 
 pub const TEXT: u8 = 0x1;
 
@@ -25,25 +25,6 @@ impl Header {
         let key = if second & 0x80 != 0 { 4 } else { 0 };
         Some(Header { fin: first & 0x80 != 0, opcode: first & 0x0f, len: len + key, payload })
     }
-}
-
-/// An unmasked, unfragmented text frame, as a server sends it.
-pub fn text(payload: &[u8]) -> Bytes {
-    let mut frame = BytesMut::with_capacity(payload.len() + 10);
-    frame.put_u8(0x80 | TEXT);
-    match payload.len() {
-        len @ 0..=125 => frame.put_u8(len as u8),
-        len @ 126..=0xffff => {
-            frame.put_u8(126);
-            frame.put_u16(len as u16);
-        }
-        len => {
-            frame.put_u8(127);
-            frame.put_u64(len as u64);
-        }
-    }
-    frame.put_slice(payload);
-    frame.freeze()
 }
 
 /// A close frame; `None` gives no reason, which is what an orderly end looks like to Engine.IO clients.

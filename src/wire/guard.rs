@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use tokio::time::Instant;
+use std::time::Instant;
 
+use crate::session::budget::Bucket;
 use crate::session::config::Config;
 
 /// Addresses whose rate of connects is remembered; when there are more, those that are idle are forgotten.
@@ -22,12 +23,6 @@ pub struct Guard {
     unauthenticated: AtomicUsize,
     addresses: Mutex<HashMap<IpAddr, usize, ahash::RandomState>>,
     rates: Mutex<HashMap<IpAddr, Bucket, ahash::RandomState>>,
-}
-
-/// The tokens that an address has left, as of a moment.
-struct Bucket {
-    tokens: f64,
-    at: Instant,
 }
 
 /// Why a session was not let in.
@@ -106,20 +101,13 @@ impl Guard {
         let mut rates = self.rates.lock();
         if rates.len() >= REMEMBERED && !rates.contains_key(&address) {
             // An address that was silent for a second has a full bucket again; nothing is lost with it.
-            rates.retain(|_, bucket| now.saturating_duration_since(bucket.at) < Duration::from_secs(1));
+            rates.retain(|_, bucket| !bucket.is_full(rate, now));
             if rates.len() >= REMEMBERED {
                 rates.clear();
             }
         }
-        let bucket = rates.entry(address).or_insert(Bucket { tokens: rate, at: now });
-        let gained = now.saturating_duration_since(bucket.at).as_secs_f64() * rate;
-        bucket.tokens = (bucket.tokens + gained).min(rate);
-        bucket.at = now;
-        if bucket.tokens < 1.0 {
-            return Err(Breach::Rate { retry_after: Duration::from_secs_f64((1.0 - bucket.tokens) / rate) });
-        }
-        bucket.tokens -= 1.0;
-        Ok(())
+        let bucket = rates.entry(address).or_default();
+        bucket.take(rate, rate, now).map_err(|retry_after| Breach::Rate { retry_after })
     }
 }
 

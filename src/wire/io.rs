@@ -19,6 +19,7 @@ use super::frame::{self, HeadEnd, Header, Inbound};
 use super::handshake;
 use super::link::{Chunk, Link, Passage, Phase, Side, Turn};
 use super::sweep::Place;
+use crate::roster::packet::text_frame;
 use crate::session::config::Config;
 
 /// How much the library may have in the queue before it has to wait. Its own channel is where a backlog is counted.
@@ -180,7 +181,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Io<S> {
             let payload = &frame[header.len..];
             if header.opcode != frame::TEXT || self.link.pass(payload) == Passage::Send {
                 let frame = match handshake::announce(payload, self.limits.load().max_payload.0) {
-                    Some(open) if header.opcode == frame::TEXT => frame::text(&open),
+                    Some(open) if header.opcode == frame::TEXT => text_frame(&open),
                     _ => Bytes::copy_from_slice(frame),
                 };
                 self.library_bytes += frame.len();

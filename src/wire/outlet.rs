@@ -13,11 +13,10 @@ use socketioxide::socket::Socket;
 use socketioxide::{SendError, SocketError, TransportType};
 use socketioxide_core::Value;
 
-use super::frame;
 use super::link::Link;
 use super::sessions::{Path, Session};
 use crate::roster::outlet::{Outlet, Refused};
-use crate::roster::packet::{Head, Packet};
+use crate::roster::packet::{Head, Packet, text_frame};
 
 /// The Socket.IO packet that disconnects from the main namespace, in its Engine.IO packet.
 const DISCONNECT: &[u8] = b"41";
@@ -122,7 +121,7 @@ impl Outlet for SessionOutlet {
     fn disconnect(&self) {
         let Some(socket) = self.socket.upgrade() else { return };
         match (self.session.direct.get(), self.session.link()) {
-            (Some(link), _) => link.push_last(frame::text(DISCONNECT)),
+            (Some(link), _) => link.push_last(text_frame(DISCONNECT)),
             (None, Some(link)) if socket.transport_type() == TransportType::Websocket => link.end_after_disconnect(),
             _ => self.session.close_when_fetched(),
         }

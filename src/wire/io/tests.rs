@@ -77,7 +77,7 @@ impl Bench {
         let mut bench = Bench::new(seed);
         bench.link.enter(Phase::Frames);
         bench.link.hold_behind(b"gate".to_vec());
-        bench.write(&frame::text(b"gate"));
+        bench.write(&text_frame(b"gate"));
         bench
     }
 
@@ -134,19 +134,19 @@ fn frames_of_both_paths_arrive_whole_and_in_order() {
         let mut bench = Bench::new(seed);
         let mut chance = Chance(seed * 7 + 3);
         bench.link.enter(Phase::Frames);
-        let mut library: Vec<u8> = frame::text(b"before").to_vec();
-        library.extend(frame::text(b"gate"));
+        let mut library: Vec<u8> = text_frame(b"before").to_vec();
+        library.extend(text_frame(b"gate"));
         bench.link.hold_behind(b"gate".to_vec());
         let (mut of_library, mut pushed) = (0, 0);
         for _ in 0..200 {
             match chance.below(5) {
                 0 => {
-                    library.extend(frame::text(format!("library {of_library} {}", "y".repeat(of_library)).as_bytes()));
+                    library.extend(text_frame(format!("library {of_library} {}", "y".repeat(of_library)).as_bytes()));
                     of_library += 1;
                 }
                 1 => {
                     let text = format!("pushed {pushed} {}", "x".repeat(pushed * 3));
-                    bench.link.push(frame::text(text.as_bytes())).expect("there is room");
+                    bench.link.push(text_frame(text.as_bytes())).expect("there is room");
                     pushed += 1;
                 }
                 2 if !library.is_empty() => {
@@ -185,12 +185,12 @@ fn pushed_frames_wait_for_the_gate() {
     let mut bench = Bench::new(1);
     bench.link.enter(Phase::Frames);
     bench.link.hold_behind(b"gate".to_vec());
-    bench.link.push(frame::text(b"pushed")).expect("there is room");
+    bench.link.push(text_frame(b"pushed")).expect("there is room");
     for _ in 0..100 {
         let _ = bench.read();
     }
     assert!(bench.payloads().is_empty());
-    bench.write(&frame::text(b"gate"));
+    bench.write(&text_frame(b"gate"));
     bench.settle();
     assert_eq!(bench.payloads(), ["gate", "pushed"]);
 }
@@ -200,7 +200,7 @@ fn the_room_is_bounded_and_comes_back() {
     let mut bench = Bench::open(2);
     bench.settle();
     *bench.open.lock() = false;
-    let frame = frame::text(&[b'x'; 998]);
+    let frame = text_frame(&[b'x'; 998]);
     let mut taken = 0;
     while bench.link.push(frame.clone()).is_ok() {
         taken += 1;
@@ -210,7 +210,7 @@ fn the_room_is_bounded_and_comes_back() {
     *bench.open.lock() = true;
     bench.settle();
     assert_eq!(bench.link.waiting(), (0, 0));
-    bench.link.push(frame::text(&vec![b'x'; 2_000_000])).expect("one frame always fits");
+    bench.link.push(text_frame(&vec![b'x'; 2_000_000])).expect("one frame always fits");
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn a_stall_is_output_that_nobody_takes() {
     let _ = bench.read();
     assert!(bench.link.stalled_for(later).is_zero(), "a connection with nothing to write is not stalled");
     *bench.open.lock() = false;
-    bench.link.push(frame::text(b"x")).expect("there is room");
+    bench.link.push(text_frame(b"x")).expect("there is room");
     let _ = bench.read();
     assert!(bench.link.stalled_for(later).as_secs() >= 59);
     assert!(bench.link.is_overdue(later, std::time::Duration::from_secs(20)));
@@ -235,7 +235,7 @@ fn a_cut_ends_both_sides_and_frees_what_waited() {
     let mut bench = Bench::open(4);
     bench.settle();
     *bench.open.lock() = false;
-    let frame = frame::text(b"x");
+    let frame = text_frame(b"x");
     bench.link.push(frame.clone()).expect("there is room");
     let _ = bench.read();
     bench.link.push(frame.clone()).expect("there is room");
@@ -254,7 +254,7 @@ fn an_oversized_frame_is_answered_and_never_delivered() {
     bench.io.inner.input = vec![0x81, 0x81, 1, 2, 3, 4, 5, 0x81, 0xfe, 0x03, 0xe9, 1, 2, 3, 4, 0, 0];
     assert!(matches!(bench.read(), Poll::Ready(Ok(bytes)) if bytes == [0x81, 0x81, 1, 2, 3, 4, 5]));
     bench.io.inner.input = vec![0; 500];
-    bench.link.push(frame::text(b"late")).expect_err("it is ending");
+    bench.link.push(text_frame(b"late")).expect_err("it is ending");
     for _ in 0..100 {
         assert!(bench.read().is_pending(), "nothing of it is delivered");
     }
