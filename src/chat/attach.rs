@@ -131,10 +131,7 @@ impl Chat {
     async fn resume(&self, device: &Arc<Connection>, resume: Resume) -> Result<Attached, Error> {
         let same_history = resume.epoch == self.store.epoch();
         let open = self.is_open();
-        let known: Vec<_> = resume.conversations.iter().map(|(id, _)| id.clone()).collect();
-        for conversation in self.visible(&device.user, known).await? {
-            self.roster.follow(device, &conversation);
-        }
+        self.roster.follow_own(device, resume.conversations.iter().map(|(id, _)| id));
         let user = device.user.clone();
         let resumed = self
             .store
@@ -157,24 +154,6 @@ impl Chat {
             self.caught_up(&device.user, one.conversation.clone(), one.last_seq);
         }
         Ok(Attached { resumed: Some(resumed), marks })
-    }
-
-    /// Which of `conversations` the user is in.
-    async fn visible(&self, user: &UserId, conversations: Vec<ConversationId>) -> Result<Vec<ConversationId>, Error> {
-        let user = user.clone();
-        self.store
-            .read(move |query| {
-                let mut visible = Vec::new();
-                for id in conversations {
-                    match seat::take(query, &id, &user, false, Time::now()) {
-                        Ok(_) => visible.push(id),
-                        Err(Abort::Refused(_)) => {}
-                        Err(failed) => return Err(failed),
-                    }
-                }
-                Ok(visible)
-            })
-            .await
     }
 }
 

@@ -7,7 +7,7 @@ use super::list::Joined;
 use super::{Actor, Chat};
 use crate::domain::access::{self, Role};
 use crate::domain::conversation::{Conversation, Kind, Settings};
-use crate::domain::error::Error;
+use crate::domain::error::{Code, Error};
 use crate::domain::event::Event;
 use crate::domain::id::{ConversationId, UserId};
 use crate::domain::time::Time;
@@ -37,15 +37,20 @@ impl Chat {
         if !is_member {
             let (user, conversation) = (actor.user.clone(), id.clone());
             self.store.write(move |tx| come_in(tx, &conversation, &user, open, max_members)).await?;
-            // Known before the event comes round, so that the device misses nothing from here on.
-            self.roster.member_added(&id, &actor.user, false);
         }
+        // Known before the event comes round, so that the device misses nothing from here on.
+        self.roster.member_added(&id, &actor.user, false);
         // First the following, then the reading: what is stored after the reading reaches the device by itself.
         self.roster.follow(device, &id);
         match self.joined(actor, id.clone()).await {
             Ok(joined) => Ok(joined),
-            Err(refusal) => {
+            Err(refusal) if refusal.code == Code::Unavailable => {
                 self.roster.unfollow(device, &id);
+                Err(refusal)
+            }
+            Err(refusal) => {
+                // Taken out again in this very moment, perhaps before the event of it came round.
+                self.roster.member_removed(&id, &actor.user);
                 Err(refusal)
             }
         }

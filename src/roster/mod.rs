@@ -87,6 +87,19 @@ impl Roster {
         }
     }
 
+    /// Lets a device follow those of `conversations` that its user is in. Whoever is taken out of one at this moment
+    /// is out of it afterwards: both look at the same list under one lock.
+    pub fn follow_own<'a>(
+        &self,
+        connection: &Arc<Connection>,
+        conversations: impl Iterator<Item = &'a ConversationId>,
+    ) {
+        let Some(user) = self.users.get(&connection.user) else { return };
+        for conversation in conversations.filter(|one| user.conversations.contains(*one)) {
+            self.follow(connection, conversation);
+        }
+    }
+
     pub fn follow(&self, connection: &Arc<Connection>, conversation: &ConversationId) {
         let mut followed = connection.followed.lock();
         if let Some(followed) = followed.as_mut()
