@@ -1,0 +1,248 @@
+// HTTP and WebSocket by hand, for what a well-behaved client never does: stop reading, break frames, hold a session open
+// without a token, send JSON that no JavaScript object prints.
+
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import http from 'node:http'
+import net from 'node:net'
+
+import { Feed, within } from './wait.mjs'
+
+/** One HTTP request on a connection of its own; resolves to status, headers and body. */
+export function request(daemon, path, { method = 'GET', headers = {}, body } = {}) {
+  return new Promise((answer, fail) => {
+    const options = { host: '127.0.0.1', port: daemon.port, path, method, headers, agent: false }
+    const sent = http.request(options, (response) => {
+      const chunks = []
+      response.on('data', (chunk) => chunks.push(chunk))
+      response.on('error', fail)
+      response.on('end', () =>
+        answer({ status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks).toString() }),
+      )
+    })
+    sent.on('error', fail)
+    sent.end(body)
+  })
+}
+
+export const POLL = '/socket.io/?EIO=4&transport=polling'
+
+/** Opens an Engine.IO session over polling; resolves to what the server offered. */
+export async function handshake(daemon, headers = {}) {
+  const { status, body } = await request(daemon, POLL, { headers })
+  assert.equal(status, 200, body)
+  assert.equal(body[0], '0', body)
+  return JSON.parse(body.slice(1))
+}
+
+/** A session over polling by hand: it asks for packets when the test says so. */
+export class PollingSession {
+  packets = []
+
+  /** A session that the server has let in as `user`. */
+  static async connect(daemon, user) {
+    const session = new PollingSession()
+    session.daemon = daemon
+    session.sid = (await handshake(daemon)).sid
+    daemon.confidential.add(session.sid)
+    await session.post(`40${JSON.stringify({ token: daemon.token(user) })}`)
+    await session.until('42["connected"')
+    return session
+  }
+
+  get path() {
+    return `${POLL}&sid=${this.sid}`
+  }
+
+  async post(text) {
+    const { status, body } = await request(this.daemon, this.path, { method: 'POST', body: text })
+    assert.equal(status, 200, body)
+  }
+
+  /** One request for what has come; pings are answered. */
+  async poll() {
+    const { status, body } = await request(this.daemon, this.path)
+    if (status !== 200) throw new Error(`the session is gone: ${status} ${body}`)
+    const packets = body.split('\x1e')
+    this.packets.push(...packets)
+    if (packets.includes('2')) await this.post('3')
+    return packets
+  }
+
+  async until(prefix) {
+    for (;;) {
+      const found = this.packets.find((packet) => packet.startsWith(prefix))
+      if (found) return found
+      await this.poll()
+    }
+  }
+
+  /** The events of a name that have come, in order. */
+  got(event) {
+    const prefix = `42${JSON.stringify([event]).slice(0, -1)},`
+    return this.packets.filter((packet) => packet.startsWith(prefix)).map((packet) => JSON.parse(packet.slice(2))[1])
+  }
+}
+
+const OPCODE = { text: 1, binary: 2, close: 8, ping: 9, pong: 10 }
+
+export function frame(opcode, payload, { fin = true, mask = true, rsv = 0, claimedLength } = {}) {
+  const data = Buffer.from(payload)
+  const length = claimedLength ?? data.length
+  const head = [(fin ? 0x80 : 0) | (rsv << 4) | opcode]
+  const bit = mask ? 0x80 : 0
+  if (length < 126) head.push(bit | length)
+  else if (length < 65_536) head.push(bit | 126, length >> 8, length & 0xff)
+  else {
+    const wide = Buffer.alloc(8)
+    wide.writeBigUInt64BE(BigInt(length))
+    head.push(bit | 127, ...wide)
+  }
+  if (!mask) return Buffer.concat([Buffer.from(head), data])
+  const key = randomBytes(4)
+  return Buffer.concat([Buffer.from(head), key, data.map((byte, i) => byte ^ key[i % 4])])
+}
+
+/** A WebSocket connection to the Socket.IO endpoint over plain TCP. */
+export class RawSocket {
+  #buffer = Buffer.alloc(0)
+  #fragments = []
+  bytes = 0
+  messages = new Feed()
+  status = null
+
+  /** Opens the connection; `status` is 101 where the server agreed. */
+  static async open(daemon, { headers = {}, query = 'EIO=4&transport=websocket', path = '/socket.io/' } = {}) {
+    const raw = new RawSocket()
+    raw.socket = net.connect(daemon.port, '127.0.0.1')
+    raw.socket.setNoDelay(true)
+    raw.closed = new Promise((done) => raw.socket.once('close', done))
+    raw.socket.on('error', () => {}) // A reset is one way in which the server ends it; `closed` tells.
+    raw.socket.once('close', () => raw.messages.end('the connection was closed'))
+    const lines = {
+      Host: daemon.address,
+      Upgrade: 'websocket',
+      Connection: 'Upgrade',
+      'Sec-WebSocket-Key': randomBytes(16).toString('base64'),
+      'Sec-WebSocket-Version': '13',
+      ...headers,
+    }
+    const text = Object.entries(lines).map(([name, value]) => `${name}: ${value}\r\n`).join('')
+    raw.socket.write(`GET ${path}?${query} HTTP/1.1\r\n${text}\r\n`)
+    const answered = new Promise((done, fail) => {
+      raw.answered = done
+      raw.socket.once('close', () => fail(new Error('closed before the handshake was answered')))
+    })
+    raw.socket.on('data', (data) => raw.#data(data))
+    await within(10_000, answered, 'the answer to a WebSocket handshake')
+    return raw
+  }
+
+  /** A connection that the server has let in as `user`. */
+  static async connect(daemon, user, { auth = {}, ...options } = {}) {
+    const raw = await RawSocket.open(daemon, options)
+    assert.equal(raw.status, 101)
+    await raw.next((text) => text.startsWith('0'), 'the Engine.IO handshake')
+    raw.send(`40${JSON.stringify({ token: daemon.token(user), ...auth })}`)
+    const answer = await raw.next((text) => text.startsWith('40') || text.startsWith('44'), 'the answer to CONNECT')
+    assert.ok(answer.startsWith('40'), answer)
+    daemon.confidential.add(JSON.parse(answer.slice(2)).sid)
+    return raw
+  }
+
+  #data(data) {
+    this.bytes += data.length
+    this.#buffer = Buffer.concat([this.#buffer, data])
+    if (this.status === null) {
+      const end = this.#buffer.indexOf('\r\n\r\n')
+      if (end < 0) return
+      this.head = this.#buffer.subarray(0, end).toString()
+      this.status = Number(this.head.split(' ')[1])
+      this.#buffer = this.#buffer.subarray(end + 4)
+      this.answered()
+    }
+    if (this.status === 101) while (this.#frame());
+  }
+
+  #frame() {
+    const buffer = this.#buffer
+    if (buffer.length < 2) return false
+    let length = buffer[1] & 0x7f
+    let start = 2
+    if (length === 126) {
+      if (buffer.length < 4) return false
+      length = buffer.readUInt16BE(2)
+      start = 4
+    } else if (length === 127) {
+      if (buffer.length < 10) return false
+      length = Number(buffer.readBigUInt64BE(2))
+      start = 10
+    }
+    if (buffer.length < start + length) return false
+    const payload = buffer.subarray(start, start + length)
+    this.#buffer = buffer.subarray(start + length)
+    this.#handle(buffer[0] & 0x0f, (buffer[0] & 0x80) !== 0, Buffer.from(payload))
+    return true
+  }
+
+  #handle(opcode, fin, payload) {
+    if (opcode === OPCODE.ping) this.socket.write(frame(OPCODE.pong, payload))
+    else if (opcode === OPCODE.close) this.closeCode = payload.length >= 2 ? payload.readUInt16BE(0) : 1005
+    else if (opcode <= OPCODE.binary) {
+      this.#fragments.push(payload)
+      if (!fin) return
+      const text = Buffer.concat(this.#fragments).toString()
+      this.#fragments = []
+      if (text === '2') this.send('3')
+      else this.messages.push(text)
+    }
+  }
+
+  /** One text message: an Engine.IO packet. */
+  send(text) {
+    this.socket.write(frame(OPCODE.text, text))
+  }
+
+  write(bytes) {
+    this.socket.write(bytes)
+  }
+
+  /** An event with arguments in JSON as given, letter by letter; `ack` numbers it. */
+  event(json, ack = '') {
+    this.send(`42${ack}${json}`)
+  }
+
+  next(matches, what = 'a packet', ms) {
+    return this.messages.next(matches, what, ms)
+  }
+
+  /** The answer to the event that was numbered `ack`. */
+  async ack(ack) {
+    const text = await this.next((packet) => packet.startsWith(`43${ack}[`), `acknowledgement ${ack}`)
+    return JSON.parse(text.slice(`43${ack}`.length))[0]
+  }
+
+  /** Sends an event and resolves to its acknowledgement. */
+  async ask(event, payload, ack) {
+    this.event(JSON.stringify([event, payload]), ack)
+    return this.ack(ack)
+  }
+
+  /** The events of a name that have come, in order. */
+  got(event) {
+    const prefix = `42${JSON.stringify([event]).slice(0, -1)},`
+    return this.messages.all((text) => text.startsWith(prefix)).map((text) => JSON.parse(text.slice(2))[1])
+  }
+
+  pause() {
+    this.socket.pause()
+  }
+
+  resume() {
+    this.socket.resume()
+  }
+
+  close() {
+    this.socket.destroy()
+  }
+}
