@@ -1,6 +1,6 @@
 //! `user:status`, `presence:get`, and who is told that a user came or went.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -16,9 +16,16 @@ use crate::roster::Standing;
 /// Users whose last device has gone, in the order of going.
 #[derive(Default)]
 pub struct Departures {
-    waiting: Mutex<VecDeque<Departure>>,
+    waiting: Mutex<Waiting>,
     /// Held from a change of presence to the publication of its event: others must not hear of them in another order.
     order: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    queue: VecDeque<Departure>,
+    /// When each user left last: whoever came back and left again waits for the whole grace again.
+    last: HashMap<UserId, Instant>,
 }
 
 struct Departure {
@@ -99,7 +106,9 @@ impl Chat {
     /// A user's last device has gone; they may come back within the grace.
     pub(super) fn note_departure(&self, user: &UserId) {
         let departure = Departure { user: user.clone(), left: Instant::now(), at: Time::now() };
-        self.departures.waiting.lock().push_back(departure);
+        let mut waiting = self.departures.waiting.lock();
+        waiting.last.insert(user.clone(), departure.left);
+        waiting.queue.push_back(departure);
     }
 
     /// Tells others of users whose grace is over. Called every [`super::TICK`].
@@ -124,7 +133,13 @@ impl Chat {
 
     fn next_departure(&self, grace: std::time::Duration) -> Option<Departure> {
         let mut waiting = self.departures.waiting.lock();
-        waiting.pop_front_if(|departure| departure.left.elapsed() >= grace)
+        loop {
+            let departure = waiting.queue.pop_front_if(|departure| departure.left.elapsed() >= grace)?;
+            if waiting.last.get(&departure.user) == Some(&departure.left) {
+                waiting.last.remove(&departure.user);
+                return Some(departure);
+            }
+        }
     }
 
     async fn keep_last_seen(&self, users: Vec<UserId>, at: Time) {

@@ -244,19 +244,26 @@ async fn drain(house: House, timeout: Duration) {
     let live = house.shared.all();
     tracing::info!(connections = live.len(), "draining");
     house.shared.draining.store(true, Ordering::Relaxed);
+    // New sessions are refused, but polling clients may open connections to fetch what is on its way to them.
     house.server.drain();
-    house.server.stop_accepting();
     for session in live.iter().map(|dispatcher| dispatcher.session()) {
         let body = serde_json::json!({ "reconnectAfterMs": reconnect_after(live.len()) });
         session.connection.answer(&Packet::event(server::SHUTDOWN, &body));
     }
     house.shared.tasks.close();
-    if tokio::time::timeout_at(deadline, house.shared.tasks.wait()).await.is_err() {
+    // New events are refused by now; whoever keeps on sending must not use up the time of the rest.
+    let finished_by = Instant::now() + timeout / 2;
+    if tokio::time::timeout_at(finished_by, house.shared.tasks.wait()).await.is_err() {
         tracing::warn!("not everything that was begun could be finished in time");
     }
     house.end.cancel();
-    house.chat.settle_receipts().await;
-    house.chat.settle_presence().await;
+    let settled = async {
+        house.chat.settle_receipts().await;
+        house.chat.settle_presence().await;
+    };
+    if tokio::time::timeout_at(deadline, settled).await.is_err() {
+        tracing::warn!("receipts and presence could not be stored in time");
+    }
     let flushed_by = deadline.min(Instant::now() + FLUSH_GRACE);
     while live.iter().any(|dispatcher| !dispatcher.session().connection.is_flushed()) && Instant::now() < flushed_by {
         tokio::time::sleep(Duration::from_millis(10)).await;

@@ -20,7 +20,7 @@ mod users;
 mod writer;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
@@ -61,7 +61,6 @@ struct Channels {
 #[derive(Default)]
 pub struct Health {
     failing: AtomicBool,
-    writes: AtomicU64,
 }
 
 impl Health {
@@ -69,15 +68,15 @@ impl Health {
         !self.failing.load(Ordering::Relaxed)
     }
 
-    /// Logs the first failure and the recovery, and nothing between them.
-    fn writable(&self, outcome: Result<(), &Error>) {
-        match outcome {
-            Ok(()) => {
+    /// Takes what the last write showed. Logs the first failure and the recovery, and nothing between them.
+    fn note(&self, outage: Option<String>) {
+        match outage {
+            None => {
                 if self.failing.swap(false, Ordering::Relaxed) {
                     tracing::info!("the store takes writes again");
                 }
             }
-            Err(error) => {
+            Some(error) => {
                 if !self.failing.swap(true, Ordering::Relaxed) {
                     tracing::error!(%error, "the store takes no writes; reads go on");
                 }

@@ -5,7 +5,6 @@
 //! order of their writing, and only then the jobs are answered.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 
 use rusqlite::Connection;
@@ -25,10 +24,19 @@ pub const MAX_WAITING: usize = 8_192;
 pub type Publish = Box<dyn Fn(Vec<Event>) + Send>;
 
 pub trait Job: Send {
-    /// Does the work; false where what it wrote must be undone.
-    fn run(&mut self, tx: &mut Tx<'_>) -> bool;
+    /// Does the work.
+    fn run(&mut self, tx: &mut Tx<'_>) -> Ran;
     /// Answers, once the group was committed or lost.
     fn finish(self: Box<Self>, committed: bool);
+}
+
+/// What came of a job.
+pub enum Ran {
+    Done,
+    /// What it wrote must be undone.
+    Refused,
+    /// The same, because the store takes no writes; and why.
+    Outage(String),
 }
 
 /// A piece of work and the way back to whoever waits for it.
@@ -49,13 +57,17 @@ where
     F: FnOnce(&mut Tx<'_>) -> Result<R, Abort> + Send,
     R: Send,
 {
-    fn run(&mut self, tx: &mut Tx<'_>) -> bool {
+    fn run(&mut self, tx: &mut Tx<'_>) -> Ran {
         let work = self.work.take().expect("a job runs once");
         let result = std::panic::catch_unwind(AssertUnwindSafe(|| work(tx)));
         let result = result.unwrap_or(Err(Abort::Failed(Error::Panicked)));
-        let keep = result.is_ok();
+        let ran = match &result {
+            Ok(_) => Ran::Done,
+            Err(Abort::Failed(error)) if error.is_outage() => Ran::Outage(error.to_string()),
+            Err(_) => Ran::Refused,
+        };
         self.result = Some(result);
-        keep
+        ran
     }
 
     fn finish(self: Box<Self>, committed: bool) {
@@ -77,14 +89,13 @@ pub fn run(mut connection: Connection, jobs: &mpsc::Receiver<Box<dyn Job>>, publ
         let outcome = commit_group(&mut connection, &mut group);
         let committed = outcome.is_ok();
         match outcome {
-            Ok(events) => {
-                health.writes.fetch_add(group.len() as u64, Ordering::Relaxed);
-                health.writable(Ok(()));
+            Ok(Committed { events, outage }) => {
+                health.note(outage);
                 if !events.is_empty() {
                     publish(events);
                 }
             }
-            Err(error) => health.writable(Err(&error)),
+            Err(error) => health.note(Some(error.to_string())),
         }
         for job in group.drain(..) {
             job.finish(committed);
@@ -92,10 +103,18 @@ pub fn run(mut connection: Connection, jobs: &mpsc::Receiver<Box<dyn Job>>, publ
     }
 }
 
-fn commit_group(connection: &mut Connection, group: &mut [Box<dyn Job>]) -> Result<Vec<Event>, Error> {
+/// What a commit leaves.
+struct Committed {
+    events: Vec<Event>,
+    /// Why a job of the group found that the store takes no writes.
+    outage: Option<String>,
+}
+
+fn commit_group(connection: &mut Connection, group: &mut [Box<dyn Job>]) -> Result<Committed, Error> {
     // Dropping the transaction on any error rolls it back.
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let mut events = Vec::new();
+    let mut outage = None;
     let alone = group.len() == 1;
     for job in group {
         let kept = events.len();
@@ -103,22 +122,25 @@ fn commit_group(connection: &mut Connection, group: &mut [Box<dyn Job>]) -> Resu
             transaction.prepare_cached("SAVEPOINT job")?.execute([])?;
         }
         let mut tx = Tx::new(&transaction, &mut events);
-        if job.run(&mut tx) {
-            if !alone {
+        match job.run(&mut tx) {
+            Ran::Done if alone => continue,
+            Ran::Done => {
                 transaction.prepare_cached("RELEASE job")?.execute([])?;
+                continue;
             }
-        } else {
-            events.truncate(kept);
-            if alone {
-                // The one job left the transaction unusable or unwanted: nothing is to be committed.
-                transaction.rollback()?;
-                return Ok(events);
-            }
-            // A full disk may have ended the whole transaction already; then this fails, and the group with it.
-            transaction.prepare_cached("ROLLBACK TO job")?.execute([])?;
-            transaction.prepare_cached("RELEASE job")?.execute([])?;
+            Ran::Refused => {}
+            Ran::Outage(why) => outage = Some(why),
         }
+        events.truncate(kept);
+        if alone {
+            // The one job left the transaction unusable or unwanted: nothing is to be committed.
+            drop(transaction);
+            return Ok(Committed { events, outage });
+        }
+        // A full disk may have ended the whole transaction already; then this fails, and the group with it.
+        transaction.prepare_cached("ROLLBACK TO job")?.execute([])?;
+        transaction.prepare_cached("RELEASE job")?.execute([])?;
     }
     transaction.commit()?;
-    Ok(events)
+    Ok(Committed { events, outage })
 }
