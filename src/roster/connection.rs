@@ -67,26 +67,36 @@ impl Connection {
     /// Hands over an event that happened. It is held while the connection opens; where the buffer is full the
     /// device counts as behind until there is room to tell it what it missed.
     pub fn deliver(&self, packet: &Packet, tag: Tag<'_>) -> Handed {
-        if self.phase.load(Ordering::Acquire) == OPEN {
-            match self.outlet.send(packet) {
-                Ok(()) => return Handed::Over,
-                Err(Refused::Closed) => return Handed::Gone,
-                Err(Refused::Full) => {}
-            }
+        if self.phase.load(Ordering::Acquire) == OPEN
+            && let Some(handed) = self.try_send(packet)
+        {
+            return handed;
         }
         let mut state = self.state.lock();
+        // It may have opened, or caught up, while this waited for the lock.
         match self.phase.load(Ordering::Acquire) {
             OPENING if state.held.len() < MAX_HELD => {
                 state.held.push((packet.clone(), tag.map(|(conversation, seq)| (conversation.clone(), seq))));
-                Handed::Over
+                return Handed::Over;
             }
-            _ => {
-                state.missed.extend(tag.map(|(conversation, _)| conversation.clone()));
-                if self.phase.load(Ordering::Acquire) == OPEN {
-                    self.phase.store(BEHIND, Ordering::Release);
+            OPEN => {
+                if let Some(handed) = self.try_send(packet) {
+                    return handed;
                 }
-                Handed::Missed
+                self.phase.store(BEHIND, Ordering::Release);
             }
+            _ => {}
+        }
+        state.missed.extend(tag.map(|(conversation, _)| conversation.clone()));
+        Handed::Missed
+    }
+
+    /// None where there is no room.
+    fn try_send(&self, packet: &Packet) -> Option<Handed> {
+        match self.outlet.send(packet) {
+            Ok(()) => Some(Handed::Over),
+            Err(Refused::Closed) => Some(Handed::Gone),
+            Err(Refused::Full) => None,
         }
     }
 

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::domain::units::ByteSize;
 
-/// The keys of `[limits]`. A count of `0` means: no limit.
+/// The keys of `[limits]`. A count of `0` means: no limit; `events_per_second` and `burst` are never 0.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {

@@ -100,10 +100,7 @@ chat('what is foreign, unknown or deleted brings nothing of it', async (scene) =
 chat('nothing is doubled or lost while messages keep coming', { timeout: 90_000 }, async (scene) => {
   const [ann, cyd] = await scene.users('ann', 'cyd')
   const room = await scene.create(ann, [cyd], { members: ['bob', 'cyd'] })
-  let stop = false
-  const writers = [ann, cyd].map(async (writer) => {
-    while (!stop) await writer.say(room, words())
-  })
+  const chatter = scene.chatter([ann, cyd], room)
   const have = []
   for (let round = 0; round < 25; round += 1) {
     const transport = ['websocket', 'polling', 'upgrade'][round % 3]
@@ -123,9 +120,23 @@ chat('nothing is doubled or lost while messages keep coming', { timeout: 90_000 
     await bob.ended()
     have.push(...pluck(bob.got('message:new'), 'seq').filter((seq) => seq > last))
   }
-  stop = true
-  await Promise.all(writers)
+  await chatter.stop()
   assert.deepEqual(have, range(1, have.at(-1)))
+})
+
+chat('who comes into a busy conversation keeps up from the first message on', { timeout: 90_000 }, async (scene) => {
+  const writers = await scene.users(...range(1, 4).map((n) => `writer-${n}`))
+  const room = await scene.create(writers[0], writers.slice(1), { members: ['bob', ...range(2, 4).map((n) => `writer-${n}`)] })
+  const { epoch } = writers[0].connected
+  const chatter = scene.chatter(writers, room)
+  for (let round = 0; round < 300; round += 1) {
+    const { lastSeq } = await writers[0].ok('conversation:join', room)
+    const bob = await scene.connect('bob', { resume: { epoch, conversations: { [room]: lastSeq } } })
+    const first = lastSeq + bob.connected.resumed[room].messages.length + 1
+    assert.equal((await bob.next('message:new')).seq, first, `arrival ${round}`)
+    bob.close()
+  }
+  await chatter.stop()
 })
 
 chat('edits and deletions while away are in what comes', async (scene) => {

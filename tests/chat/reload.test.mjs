@@ -112,14 +112,9 @@ chat('reloads under load drop no connection and no message', { timeout: 90_000 }
     range(0, 5).map((n) => scene.connect(`user-${n}`, { transport: ['websocket', 'polling', 'upgrade'][n % 3] })),
   )
   const room = await scene.create(clients[0], clients.slice(1))
-  let stop = false
-  const sent = []
-  const writers = clients.map(async (client) => {
-    while (!stop) sent.push((await client.say(room, words())).seq)
-  })
+  const chatter = scene.chatter(clients, room)
   for (const n of range(1, 10)) reloaded(await scene.daemon.reload({ messages: { max_content: `${n + 10}KiB` } }))
-  stop = true
-  await Promise.all(writers)
+  const sent = pluck(await chatter.stop(), 'seq')
   assert.deepEqual([...sent].sort((a, b) => a - b), range(1, sent.length))
   const watcher = clients[1]
   await scene.fence(clients[0], room, watcher)

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { chat, words } from '../common/harness.mjs'
+import { chat, within, words } from '../common/harness.mjs'
 import { CLIENT_EVENTS } from '../common/shapes.mjs'
 
 const LONG = 'x'.repeat(129)
@@ -195,11 +195,22 @@ chat('a failure without an acknowledgement comes as an error event', async (scen
 
 chat('an event that is not in the table is unknown', async (scene) => {
   const { ann } = await stage(scene)
-  for (const event of ['nonsense', 'message:new', 'Message:Send', 'message:send ', 'connected', '', 'toString', '__proto__', 'x'.repeat(5_000), '\u0000']) {
+  for (const event of ['nonsense', 'message:new', 'Message:Send', 'message:send ', 'connected', '', 'toString', '__proto__', 'x'.repeat(5_000)]) {
     const ack = await ann.emit(event, {})
     assert.deepEqual([ack.ok, ack.error.code], [false, 'UNKNOWN_EVENT'], brief(event))
   }
   ann.problems = ann.problems.filter((problem) => !problem.includes('yet no event of the protocol'))
+})
+
+// No event has such a name, and the Socket.IO library takes the packet for a broken one.
+chat('a name of an event that JSON escapes ends its connection alone', async (scene) => {
+  const { ann, bob, room } = await stage(scene)
+  for (const name of ['gr\\u00fc\\u00df', 'a\\"b', 'n\\n', '\\u0000']) {
+    const raw = await scene.raw('ann')
+    raw.event(`["${name}",{}]`, 0)
+    await within(5_000, raw.closed, `the end of the connection that sent ${name}`)
+  }
+  await scene.fence(ann, room, bob)
 })
 
 chat('arguments beyond the first are no reason to act twice or to fail silently', async (scene) => {

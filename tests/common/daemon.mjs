@@ -60,6 +60,10 @@ function parseLine(line) {
   }
 }
 
+/** Daemons of this process that run; none outlives it, however it ends. */
+const running = new Set()
+process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')))
+
 export class Daemon {
   #expected = []
   #process = null
@@ -111,6 +115,8 @@ export class Daemon {
       env: cleanEnvironment({ HOME: this.dir, ...this.env }),
       stdio: ['ignore', 'pipe', 'pipe'],
     })
+    running.add(child)
+    child.once('exit', () => running.delete(child))
     this.log.reopen()
     const lines = createInterface({ input: child.stderr })
     lines.on('line', (line) => this.log.push(parseLine(line)))

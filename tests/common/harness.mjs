@@ -80,6 +80,23 @@ export class Scene {
     await Promise.all(readers.map((reader) => reader.next('message:new', (message) => message.content === content)))
   }
 
+  /** Keeps `writers` talking; `stop` ends it and resolves to all that was said, or tells what went wrong. */
+  chatter(writers, conversationId) {
+    const said = []
+    let stopped = false
+    const talk = async (writer) => {
+      while (!stopped) said.push(await writer.say(conversationId, words('chatter')))
+    }
+    const talks = Promise.allSettled(writers.map(talk))
+    const stop = async () => {
+      stopped = true
+      const failed = (await talks).find(({ status }) => status === 'rejected')
+      if (failed) throw failed.reason
+      return said
+    }
+    return { said, stop }
+  }
+
   close() {
     for (const client of this.#clients) client.close()
     for (const raw of this.#raws) raw.close()
