@@ -104,7 +104,8 @@ impl Chat {
         if let Some(status) = status {
             let actor = Actor { user: device.user.clone(), connection: Some(device.id) };
             // A store that takes no writes keeps nobody out; the status then holds while the user is here.
-            if self.set_status(&actor, status, None).await.is_err() {
+            let text = self.roster.standing(&device.user).and_then(|(standing, _)| standing.text);
+            if self.set_status(&actor, status, text).await.is_err() {
                 self.roster.change_standing(&device.user, |standing| standing.status = status);
             }
         }

@@ -111,11 +111,14 @@ impl Chat {
                 }
                 member.muted_until = change.muted_until.unwrap_or(member.muted_until);
                 member.banned_until = change.banned_until.unwrap_or(member.banned_until);
+                if member.role == Role::Owner && member.is_banned(now) {
+                    return Err(Error::conflict("who is banned cannot be the owner").into());
+                }
                 tx.update_member(&seated.seat, &member)?;
                 if member.role == Role::Owner {
                     let former = Member { role: Role::Moderator, ..seated.member.clone() };
                     tx.update_member(&seated.seat, &former)?;
-                    crown(tx, &mut seated.seat, &target, now)?;
+                    crown(tx, &mut seated.seat, Some(target), now)?;
                 }
                 tell(tx, &id, &before, &member, now)?;
                 Ok(member)
@@ -152,15 +155,17 @@ fn pass_on(tx: &mut Tx<'_>, seat: &mut Seat, now: Time) -> Result<(), Abort> {
     if seat.conversation.kind == Kind::Direct {
         return Ok(());
     }
-    let Some(heir) = tx.heir(seat)? else { return Ok(()) };
-    if let Some(member) = tx.member(&seat.conversation.id, &heir)? {
+    let heir = tx.heir(seat)?;
+    if let Some(heir) = &heir
+        && let Some(member) = tx.member(&seat.conversation.id, heir)?
+    {
         tx.update_member(seat, &Member { role: Role::Owner, ..member })?;
     }
-    crown(tx, seat, &heir, now)
+    crown(tx, seat, heir, now)
 }
 
-fn crown(tx: &mut Tx<'_>, seat: &mut Seat, owner: &UserId, now: Time) -> Result<(), Abort> {
-    seat.conversation.owner = Some(owner.clone());
+fn crown(tx: &mut Tx<'_>, seat: &mut Seat, owner: Option<UserId>, now: Time) -> Result<(), Abort> {
+    seat.conversation.owner = owner;
     seat.conversation.updated_at = now;
     Ok(tx.update_conversation(&seat.conversation)?)
 }

@@ -4,6 +4,7 @@
 //! alone, and events, which leave through the bus once they are on disk. No verb writes to anybody's connection.
 
 mod attach;
+mod bans;
 pub mod config;
 mod conversation;
 mod delete;
@@ -26,6 +27,7 @@ mod typing;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 
 pub use self::attach::{Resume, Resumed};
 use self::config::Config;
@@ -34,6 +36,7 @@ pub use self::member::MemberChange;
 pub use self::retention::INTERVAL as RETENTION_INTERVAL;
 use crate::bus::Bus;
 use crate::domain::id::{ConnectionId, UserId};
+use crate::domain::time::Time;
 use crate::roster::Roster;
 use crate::store::Store;
 
@@ -53,6 +56,8 @@ pub struct Chat {
     typing: Arc<typing::Typing>,
     receipts: receipts::Receipts,
     departures: presence::Departures,
+    /// Up to when bans that ended were looked for.
+    bans_lifted: Mutex<Time>,
 }
 
 impl Chat {
@@ -65,6 +70,7 @@ impl Chat {
             typing: Arc::default(),
             receipts: receipts::Receipts::default(),
             departures: presence::Departures::default(),
+            bans_lifted: Mutex::new(Time::now()),
         }
     }
 

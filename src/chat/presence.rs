@@ -12,6 +12,7 @@ use crate::domain::id::UserId;
 use crate::domain::presence::{MAX_STATUS_TEXT_BYTES, Presence, Status};
 use crate::domain::time::Time;
 use crate::roster::Standing;
+use crate::store::Tx;
 
 /// Users whose last device has gone, in the order of going.
 #[derive(Default)]
@@ -44,7 +45,12 @@ impl Chat {
             return Err(Error::invalid("text", format_args!("a string of at most {MAX_STATUS_TEXT_BYTES} bytes")));
         }
         let (user, kept) = (actor.user.clone(), text.clone());
-        self.store.write(move |tx| Ok(tx.set_status(&user, status, kept.as_deref())?)).await?;
+        let written = move |tx: &mut Tx<'_>| {
+            tx.set_status(&user, status, kept.as_deref())?;
+            // Others see the user go now; when they really went is nobody's business then.
+            if status == Status::Offline { Ok(tx.set_last_seen(&user, Time::now())?) } else { Ok(()) }
+        };
+        self.store.write(written).await?;
         let _order = self.departures.order.lock().await;
         let changed = self.roster.change_standing(&actor.user, |standing| {
             standing.status = status;
@@ -67,7 +73,7 @@ impl Chat {
         let known = self
             .store
             .read(move |query| {
-                let mut visible = query.sharing(&user, &users)?;
+                let mut visible = query.sharing(&user, &users, Time::now())?;
                 if users.contains(&user) && !visible.contains(&user) {
                     visible.push(user);
                 }
@@ -117,7 +123,10 @@ impl Chat {
         while let Some(departure) = self.next_departure(grace) {
             let order = self.departures.order.lock().await;
             let Some((standing, peers)) = self.roster.forget(&departure.user) else { continue };
-            if standing.announced && standing.status != Status::Offline {
+            if standing.status == Status::Offline {
+                continue;
+            }
+            if standing.announced {
                 let (user, last_seen) = (departure.user.clone(), departure.at);
                 self.bus.publish(Event::Offline { user, last_seen, to: peers }).await;
             }
@@ -128,7 +137,7 @@ impl Chat {
 
     /// Remembers, at shutdown, that everybody who is here was here until now.
     pub async fn settle_presence(&self) {
-        self.keep_last_seen(self.roster.all_users(), Time::now()).await;
+        self.keep_last_seen(self.roster.visible_users(), Time::now()).await;
     }
 
     fn next_departure(&self, grace: std::time::Duration) -> Option<Departure> {

@@ -17,7 +17,7 @@ use crate::domain::id::{ConversationId, MessageId, UserId};
 use crate::domain::message::Message;
 use crate::domain::time::Time;
 use crate::store::error::Abort;
-use crate::store::{LastOf, Tx};
+use crate::store::{LastOf, Seat, Tx};
 
 /// Marks that wait to be stored and told.
 #[derive(Default)]
@@ -99,7 +99,7 @@ impl Chat {
         if windows.is_empty() {
             return;
         }
-        let windows: Vec<_> = windows
+        let mut windows: Vec<_> = windows
             .into_iter()
             .map(|(id, mut window)| {
                 if window.live.is_some()
@@ -116,7 +116,12 @@ impl Chat {
         let stored = self
             .store
             .write(move |tx| {
-                for (id, window) in &windows {
+                let now = Time::now();
+                for (id, window) in &mut windows {
+                    if let (Some(live), Some(seat)) = (&mut window.live, window.marks.keys().next()) {
+                        let seat = tx.seat(id, seat)?;
+                        retain_present(tx, seat.as_ref(), live, now)?;
+                    }
                     for (user, seq) in &window.marks {
                         raise_delivered(tx, id, user, *seq, window.live.as_ref())?;
                     }
@@ -180,6 +185,19 @@ impl Chat {
             })
             .await
     }
+}
+
+/// Whoever is out of the conversation since they wrote is told no more of it.
+fn retain_present(tx: &Tx<'_>, seat: Option<&Seat>, live: &mut Live, now: Time) -> Result<(), Abort> {
+    let mut gone = Vec::new();
+    for sender in live.last_of.keys() {
+        let is_present = seat.map(|seat| tx.is_present(seat, sender.as_str(), now)).transpose()?.unwrap_or(false);
+        if !is_present {
+            gone.push(sender.clone());
+        }
+    }
+    gone.iter().for_each(|sender| drop(live.last_of.remove(sender)));
+    Ok(())
 }
 
 /// Raises a member's mark and tells the senders of what it covers anew.

@@ -23,10 +23,12 @@ impl Chat {
         let open = self.is_open();
         let user = actor.user.clone();
         self.store
-            .read(move |query| {
+            .search(move |query| {
                 let now = Time::now();
                 if let Some(id) = &conversation {
                     seat::take(query, id, &user, open, now)?;
+                } else if query.memberships(&user, now)?.is_empty() {
+                    return Ok((Vec::new(), None));
                 }
                 let search = Search { user: &user, words: &words, conversation: conversation.as_ref(), before, limit };
                 Ok(query.search(&search, now)?)

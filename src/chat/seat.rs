@@ -39,6 +39,9 @@ pub fn take(query: &Query<'_>, id: &ConversationId, user: &UserId, open: bool, n
 pub fn take_at(query: &Query<'_>, id: MessageId, user: &UserId, now: Time) -> Result<(Seated, Message), Abort> {
     let missing = || Error::not_found("message");
     let message = query.message(id)?.ok_or_else(missing)?;
+    if message.conversation.is_deleted() {
+        return Err(missing().into());
+    }
     let seat = query.seat(&message.conversation, user)?.ok_or_else(missing)?;
     let member = match access::member(&seat.conversation, seat.member.as_ref(), false, now) {
         Ok(member) => member.clone(),

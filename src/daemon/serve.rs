@@ -185,6 +185,15 @@ impl House {
             std::future::ready(())
         });
         let chat = Arc::clone(&self.chat);
+        every(Duration::from_secs(1), &self.end, move || {
+            let chat = Arc::clone(&chat);
+            async move {
+                if let Err(error) = chat.lift_bans().await {
+                    tracing::debug!(%error, "bans that ended are looked for again");
+                }
+            }
+        });
+        let chat = Arc::clone(&self.chat);
         every(chat::RETENTION_INTERVAL, &self.end, move || {
             let chat = Arc::clone(&chat);
             async move {

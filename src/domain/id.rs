@@ -77,6 +77,12 @@ impl ConversationId {
     pub fn generate() -> Self {
         ConversationId(Uuid::now_v7().to_string().into())
     }
+
+    /// Whether this is the name under which the store keeps what is left of a deleted conversation: it begins with a
+    /// control character, as no id that a user brings does.
+    pub fn is_deleted(&self) -> bool {
+        self.0.starts_with('\0')
+    }
 }
 
 macro_rules! uuid_id {

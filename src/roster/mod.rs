@@ -194,6 +194,10 @@ impl Roster {
         for user in self.members_here(conversation) {
             self.member_removed(conversation, &user);
         }
+        // Whoever is being read from the store at this moment may still be shown as a member.
+        for mut user in self.users.iter_mut().filter(|user| !user.loaded) {
+            user.removed_meanwhile.insert(conversation.clone());
+        }
     }
 
     pub fn room(&self, conversation: &ConversationId) -> Option<Arc<Room>> {
@@ -250,9 +254,10 @@ impl Roster {
         self.users.iter().flat_map(|user| user.connections.clone()).collect()
     }
 
-    /// Every user that is here or left a moment ago.
-    pub fn all_users(&self) -> Vec<UserId> {
-        self.users.iter().map(|user| user.key().clone()).collect()
+    /// Every user that is here or left a moment ago, but those that appear offline.
+    pub fn visible_users(&self) -> Vec<UserId> {
+        let visible = self.users.iter().filter(|user| user.standing.status != Status::Offline);
+        visible.map(|user| user.key().clone()).collect()
     }
 
     fn sweep(&self, conversation: &ConversationId) {

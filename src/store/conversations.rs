@@ -175,6 +175,7 @@ impl Tx<'_> {
             .prepare_cached("SELECT id FROM conversations WHERE cid = ?1")?
             .query_row([id], |row| row.get(0))?;
         self.connection.prepare_cached("DELETE FROM members WHERE conversation = ?1")?.execute([key])?;
+        self.drop_notifications(id)?;
         self.connection
             .prepare_cached("UPDATE conversations SET cid = char(0) || id, direct_key = NULL WHERE id = ?1")?
             .execute([key])?;

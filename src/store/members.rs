@@ -65,20 +65,33 @@ impl Query<'_> {
     pub fn heir(&self, seat: &Seat) -> Result<Option<UserId>, Error> {
         let mut statement = self.connection.prepare_cached(
             "SELECT u.uid FROM members m JOIN users u ON u.id = m.user \
-             WHERE m.conversation = ?1 AND m.role IN ('moderator', 'member', 'reader') AND m.banned_until IS NULL \
+             WHERE m.conversation = ?1 AND (m.banned_until IS NULL OR m.banned_until <= ?2) \
              ORDER BY m.role = 'moderator' DESC, m.role = 'member' DESC, m.joined_at, m.user LIMIT 1",
         )?;
-        Ok(statement.query_row([seat.conversation_key], |row| row.get(0)).optional()?)
+        Ok(statement.query_row(params![seat.conversation_key, Time::now()], |row| row.get(0)).optional()?)
     }
 
-    /// The senders of the messages in `(after, up_to]`, each with the last of theirs; `but` is left out.
+    /// Who may see their conversation again since `after`, because a ban has ended by itself.
+    pub fn bans_ended(&self, after: Time, now: Time) -> Result<Vec<(ConversationId, UserId)>, Error> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT c.cid, u.uid FROM members m JOIN conversations c ON c.id = m.conversation \
+             JOIN users u ON u.id = m.user WHERE m.banned_until > ?1 AND m.banned_until <= ?2",
+        )?;
+        let found = statement.query_map([after, now], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(found.collect::<Result<_, _>>()?)
+    }
+
+    /// The senders of the messages in `(after, up_to]` who may still see them, each with the last of theirs; `but` is
+    /// left out.
     pub fn senders(&self, seat: &Seat, after: u64, up_to: u64, but: &UserId) -> Result<Vec<LastOf>, Error> {
         let from = after.max(up_to.saturating_sub(MAX_RECEIPT_RANGE));
         let mut statement = self.connection.prepare_cached(
             "SELECT u.uid, g.mid, MAX(g.seq) FROM messages g JOIN users u ON u.id = g.sender \
-             WHERE g.conversation = ?1 AND g.seq > ?2 AND g.seq <= ?3 AND u.uid <> ?4 GROUP BY g.sender",
+             JOIN members m ON m.conversation = g.conversation AND m.user = g.sender \
+             WHERE g.conversation = ?1 AND g.seq > ?2 AND g.seq <= ?3 AND u.uid <> ?4 \
+               AND (m.banned_until IS NULL OR m.banned_until <= ?5) GROUP BY g.sender",
         )?;
-        let found = statement.query_map(params![seat.conversation_key, from, up_to, but], |row| {
+        let found = statement.query_map(params![seat.conversation_key, from, up_to, but, Time::now()], |row| {
             Ok(LastOf { sender: row.get(0)?, message: row.get(1)?, seq: row.get(2)? })
         })?;
         Ok(found.collect::<Result<_, _>>()?)

@@ -182,7 +182,7 @@ impl Tx<'_> {
         self.connection
             .prepare_cached("UPDATE messages SET content = ?2, mentions = ?3, edited_at = ?4 WHERE mid = ?1")?
             .execute(params![message.id, message.content, rows::join_mentions(&message.mentions), message.edited_at])?;
-        Ok(())
+        self.requote(message.id, message.content.as_deref())
     }
 
     /// Leaves a tombstone: who, when and where stay, what was said goes.
@@ -202,7 +202,7 @@ impl Tx<'_> {
         self.connection
             .prepare_cached("DELETE FROM reactions WHERE message = (SELECT id FROM messages WHERE mid = ?1)")?
             .execute([message.id])?;
-        Ok(())
+        self.requote(message.id, None)
     }
 
     /// Adds or takes back a reaction; None where it was so before, else the reactions as they are now.
@@ -243,16 +243,20 @@ impl Tx<'_> {
         let mut old = self.connection.prepare_cached(
             // The oldest rows come first; looking for old ones by their time would read the whole table.
             "DELETE FROM messages WHERE id IN (SELECT id FROM messages ORDER BY id LIMIT ?2) AND at < ?1 \
-             RETURNING conversation, seq",
+             RETURNING conversation, seq, mid",
         )?;
         let pruned = old
-            .query_map(params![before, limit], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?
+            .query_map(params![before, limit], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get(2)?)))?
             .collect::<Result<Vec<_>, _>>()?;
         let mut first = self
             .connection
             .prepare_cached("UPDATE conversations SET first_seq = MAX(first_seq, ?2 + 1) WHERE id = ?1")?;
-        for (conversation, seq) in &pruned {
+        for (conversation, seq, _) in &pruned {
             first.execute([conversation, seq])?;
+        }
+        drop((old, first));
+        for (.., message) in &pruned {
+            self.requote(*message, None)?;
         }
         Ok(pruned.len())
     }

@@ -54,6 +54,7 @@ struct Shared {
 struct Channels {
     writes: mpsc::SyncSender<Box<dyn writer::Job>>,
     reads: mpsc::SyncSender<reader::Job>,
+    searches: mpsc::SyncSender<reader::Job>,
     _checkpoints: mpsc::Sender<()>,
 }
 
@@ -105,6 +106,9 @@ impl Store {
         let (reads, read_jobs) = mpsc::sync_channel(reader::MAX_WAITING);
         let (checkpoints, closed) = mpsc::channel();
         let read_jobs = Arc::new(Mutex::new(read_jobs));
+        let (searches, search_jobs) = mpsc::sync_channel(reader::MAX_SEARCHES);
+        let search_jobs = Arc::new(Mutex::new(search_jobs));
+        let mut searcher = open::reader(&path)?;
         let io = |source| OpenError::Io { path: path.display().to_string(), source };
 
         let mut threads = Vec::new();
@@ -121,11 +125,12 @@ impl Store {
             let jobs = Arc::clone(&read_jobs);
             threads.push(spawn("store-reader", move || reader::run(&mut connection, &jobs)).map_err(io)?);
         }
+        threads.push(spawn("store-search", move || reader::run(&mut searcher, &search_jobs)).map_err(io)?);
         let database = path.clone();
         threads
             .push(spawn("store-checkpoint", move || checkpoint::run(&checkpointer, &database, &closed)).map_err(io)?);
 
-        let channels = Channels { writes, reads, _checkpoints: checkpoints };
+        let channels = Channels { writes, reads, searches, _checkpoints: checkpoints };
         Ok(Store(Arc::new(Shared {
             epoch,
             path,
@@ -172,12 +177,36 @@ impl Store {
         F: FnOnce(&Query<'_>) -> Result<R, Abort> + Send + 'static,
         R: Send + 'static,
     {
+        self.ask(work, |to| &to.reads).await
+    }
+
+    /// The same for what may take long: searches wait for each other, and nothing else waits for them.
+    ///
+    /// # Errors
+    /// What `work` refused; `UNAVAILABLE` where the store failed, or too many searches wait.
+    pub async fn search<F, R>(&self, work: F) -> Result<R, Refusal>
+    where
+        F: FnOnce(&Query<'_>) -> Result<R, Abort> + Send + 'static,
+        R: Send + 'static,
+    {
+        self.ask(work, |to| &to.searches).await
+    }
+
+    async fn ask<F, R>(
+        &self,
+        work: F,
+        queue: impl FnOnce(&Channels) -> &mpsc::SyncSender<reader::Job>,
+    ) -> Result<R, Refusal>
+    where
+        F: FnOnce(&Query<'_>) -> Result<R, Abort> + Send + 'static,
+        R: Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
         let job: reader::Job = Box::new(move |query| {
             // Whoever asked may have gone.
             let _ = reply.send(work(query));
         });
-        self.channels().and_then(|to| to.reads.try_send(job).map_err(refused)).map_err(Error::into_refusal)?;
+        self.channels().and_then(|to| queue(&to).try_send(job).map_err(refused)).map_err(Error::into_refusal)?;
         settle(answer.await)
     }
 

@@ -4,8 +4,8 @@ use rusqlite::{OptionalExtension, params};
 
 use super::error::Error;
 use super::{Query, Tx, rows};
-use crate::domain::id::{ConversationId, NotificationId, UserId};
-use crate::domain::notification::Notification;
+use crate::domain::id::{ConversationId, MessageId, NotificationId, UserId};
+use crate::domain::notification::{Notification, excerpt};
 use crate::domain::time::Time;
 
 /// Entries that one inbox keeps; the oldest go first.
@@ -117,6 +117,21 @@ impl Tx<'_> {
                  WHERE read_at IS NULL AND user = (SELECT id FROM users WHERE uid = ?1)",
             )?
             .execute(params![user, now])?;
+        Ok(())
+    }
+
+    /// What inboxes quote of a message follows its edits; None where it was deleted.
+    pub(super) fn requote(&mut self, id: MessageId, content: Option<&str>) -> Result<(), Error> {
+        let quote = content.map_or_else(|| "(deleted)".to_owned(), excerpt);
+        self.connection
+            .prepare_cached("UPDATE notifications SET message = ?2 WHERE message_id = ?1")?
+            .execute(params![id, quote])?;
+        Ok(())
+    }
+
+    /// Takes the entries about a conversation that is no more out of all inboxes.
+    pub(super) fn drop_notifications(&mut self, id: &ConversationId) -> Result<(), Error> {
+        self.connection.prepare_cached("DELETE FROM notifications WHERE conversation = ?1")?.execute([id])?;
         Ok(())
     }
 

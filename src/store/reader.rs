@@ -16,6 +16,9 @@ const STEPS_BETWEEN_LOOKS: std::ffi::c_int = 10_000;
 /// Reads that may wait; more are refused at once.
 pub const MAX_WAITING: usize = 8_192;
 
+/// Searches that may wait.
+pub const MAX_SEARCHES: usize = 64;
+
 pub type Job = Box<dyn FnOnce(&Query<'_>) + Send>;
 
 /// Takes turns with the other readers in waiting for work, until the store is closed.

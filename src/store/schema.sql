@@ -46,6 +46,7 @@ CREATE TABLE members (
 ) WITHOUT ROWID;
 
 CREATE INDEX members_by_user ON members (user, conversation);
+CREATE INDEX members_by_ban ON members (banned_until) WHERE banned_until IS NOT NULL;
 
 CREATE TABLE messages (
     id           INTEGER PRIMARY KEY,
@@ -97,6 +98,8 @@ CREATE INDEX notifications_by_user ON notifications (user, id);
 -- One unread entry for each conversation, whose count rises.
 CREATE UNIQUE INDEX notifications_unread_messages ON notifications (user, conversation)
     WHERE kind = 'message' AND read_at IS NULL;
+CREATE INDEX notifications_by_message ON notifications (message_id) WHERE message_id IS NOT NULL;
+CREATE INDEX notifications_by_conversation ON notifications (conversation) WHERE conversation IS NOT NULL;
 CREATE INDEX notifications_unread ON notifications (user) WHERE read_at IS NULL;
 
 CREATE VIRTUAL TABLE messages_fts USING fts5 (

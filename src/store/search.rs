@@ -44,7 +44,7 @@ impl Query<'_> {
 /// Each word as a quoted string, so that nothing in it is an operator; the last one may be the beginning of a word.
 fn match_expression(words: &str) -> Option<String> {
     let quoted: Vec<String> = words
-        .split_whitespace()
+        .split(|c: char| c.is_whitespace() || c.is_control())
         .filter(|word| word.chars().any(char::is_alphanumeric))
         .map(|word| format!("\"{}\"", word.replace('"', "\"\"")))
         .collect();
@@ -61,5 +61,6 @@ mod tests {
         assert_eq!(match_expression("a OR b*").as_deref(), Some("\"a\" \"OR\" \"b*\"*"));
         assert_eq!(match_expression("say \"hi\"").as_deref(), Some("\"say\" \"\"\"hi\"\"\"*"));
         assert_eq!(match_expression(" ( * - \" "), None);
+        assert_eq!(match_expression("foo\u{0}bar").as_deref(), Some("\"foo\" \"bar\"*"));
     }
 }

@@ -30,17 +30,18 @@ impl Query<'_> {
         Ok(found.optional()?.unwrap_or_default())
     }
 
-    /// Which of `users` share a conversation with `user`.
-    pub fn sharing(&self, user: &UserId, users: &[UserId]) -> Result<Vec<UserId>, Error> {
+    /// Which of `users` share a conversation with `user` that both may see now.
+    pub fn sharing(&self, user: &UserId, users: &[UserId], now: Time) -> Result<Vec<UserId>, Error> {
         let Some(key) = self.user_key(user)? else { return Ok(Vec::new()) };
         let mut statement = self.connection.prepare_cached(
             "SELECT 1 FROM members a JOIN members b ON b.conversation = a.conversation \
-             WHERE a.user = ?1 AND b.user = ?2 LIMIT 1",
+             WHERE a.user = ?1 AND b.user = ?2 AND (a.banned_until IS NULL OR a.banned_until <= ?3) \
+               AND (b.banned_until IS NULL OR b.banned_until <= ?3) LIMIT 1",
         )?;
         let mut sharing = Vec::new();
         for other in users {
             let Some(other_key) = self.user_key(other)? else { continue };
-            if statement.exists([key, other_key])? {
+            if statement.exists(params![key, other_key, now])? {
                 sharing.push(other.clone());
             }
         }

@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use socketioxide::adapter::LocalAdapter;
 use socketioxide::handler::{ConnectHandler, MessageHandler};
-use socketioxide::socket::Socket;
+use socketioxide::socket::{DisconnectReason, Socket};
 use socketioxide_core::Value;
 
 use super::dispatch::{Dispatcher, Shared};
@@ -131,9 +131,12 @@ impl Door {
         let leaving = Arc::clone(&dispatcher);
         // The library calls a handler once and drops it, and the user's place with it.
         let place = Arc::new(place);
-        socket.on_disconnect(move || {
+        socket.on_disconnect(move |reason: DisconnectReason| {
             drop(place);
-            transport.ended();
+            // There is one namespace: whoever leaves it has nothing more to do on this transport.
+            if reason == DisconnectReason::ClientNSDisconnect {
+                leaving.session().connection.cut();
+            }
             if let Some(traffic) = transport.link().map(|link| link.traffic()) {
                 leaving.span().in_scope(|| tracing::debug!(?traffic, "the WebSocket has ended"));
             }

@@ -49,25 +49,27 @@ fn deliver(chat: &Chat, event: Event) {
         }
         Event::Delivered { to, mark } => {
             let packet = Packet::event(server::MESSAGE_DELIVERED, &MarkBody::Delivered(&mark));
-            to_user(chat, &to, &packet, None);
+            to_user(chat, &to, &packet, Some(&mark.conversation), None);
         }
         Event::Read { to, mark } => {
-            to_user(chat, &to, &Packet::event(server::MESSAGE_READ, &MarkBody::Read(&mark)), None);
+            let packet = Packet::event(server::MESSAGE_READ, &MarkBody::Read(&mark));
+            to_user(chat, &to, &packet, Some(&mark.conversation), None);
         }
         Event::ReadElsewhere { mark, origin } => {
-            to_user(chat, &mark.user, &Packet::event(server::MESSAGE_READ, &MarkBody::Read(&mark)), origin);
+            let packet = Packet::event(server::MESSAGE_READ, &MarkBody::Read(&mark));
+            to_user(chat, &mark.user, &packet, Some(&mark.conversation), origin);
         }
         Event::TypingStart { conversation, user } => typing(chat, server::TYPING_START, &conversation, &user),
         Event::TypingStop { conversation, user } => typing(chat, server::TYPING_STOP, &conversation, &user),
         Event::Online { user, status } => {
             let body = serde_json::json!({ "userId": user, "status": status.as_str() });
             let packet = Packet::event(server::USER_ONLINE, &body);
-            chat.roster().peers(&user).iter().for_each(|peer| to_user(chat, peer, &packet, None));
+            chat.roster().peers(&user).iter().for_each(|peer| to_user(chat, peer, &packet, None, None));
         }
         Event::Offline { user, last_seen, to } => {
             let body = serde_json::json!({ "userId": user, "lastSeen": last_seen });
             let packet = Packet::event(server::USER_OFFLINE, &body);
-            to.iter().for_each(|peer| to_user(chat, peer, &packet, None));
+            to.iter().for_each(|peer| to_user(chat, peer, &packet, None, None));
         }
         Event::ConversationUpdated { conversation } => {
             let packet = Packet::event(server::CONVERSATION_UPDATED, &ConversationBody::from(&*conversation));
@@ -75,22 +77,25 @@ fn deliver(chat: &Chat, event: Event) {
         }
         Event::ConversationDeleted { conversation } => {
             let packet = gone(&conversation);
-            chat.roster().members_here(&conversation).iter().for_each(|user| to_user(chat, user, &packet, None));
+            chat.roster()
+                .members_here(&conversation)
+                .iter()
+                .for_each(|user| to_user(chat, user, &packet, Some(&conversation), None));
             chat.roster().conversation_deleted(&conversation);
         }
         Event::MemberAdded { conversation, user } => {
             let follow = chat.config().conversations.auto_join;
             chat.roster().member_added(&conversation.id, &user, follow);
             let packet = Packet::event(server::CONVERSATION_UPDATED, &ConversationBody::from(&*conversation));
-            to_user(chat, &user, &packet, None);
+            to_user(chat, &user, &packet, Some(&conversation.id), None);
         }
         Event::MemberRemoved { conversation, user } => {
-            to_user(chat, &user, &gone(&conversation), None);
+            to_user(chat, &user, &gone(&conversation), Some(&conversation), None);
             chat.roster().member_removed(&conversation, &user);
         }
         Event::Notification { to, notification } => {
             let packet = Packet::event(server::NOTIFICATION_NEW, &NotificationBody::from(&*notification));
-            to_user(chat, &to, &packet, None);
+            to_user(chat, &to, &packet, None, None);
         }
     }
 }
@@ -102,9 +107,10 @@ fn to_followers(chat: &Chat, conversation: &ConversationId, packet: &Packet, ori
     }
 }
 
-fn to_user(chat: &Chat, user: &UserId, packet: &Packet, origin: Option<ConnectionId>) {
+/// To all devices of a user but `origin`. A device that misses it is told which conversation it was about, if any.
+fn to_user(chat: &Chat, user: &UserId, packet: &Packet, about: Option<&ConversationId>, origin: Option<ConnectionId>) {
     for device in chat.roster().connections_of(user).iter().filter(|device| Some(device.id) != origin) {
-        device.deliver(packet, None);
+        device.deliver(packet, about.map(|conversation| (conversation, None)));
     }
 }
 

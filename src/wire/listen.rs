@@ -98,7 +98,7 @@ impl Reception {
         let site = self.site.clone();
         let service = service_fn(move |request| {
             // Set before hyper reads on: what follows a request for an upgrade may be frames.
-            let asks = http::Request::headers(&request).contains_key(UPGRADE);
+            let asks = asks_for_websocket(&request);
             if asks {
                 link.enter(Phase::Asked);
             }
@@ -123,6 +123,12 @@ impl Reception {
             tracing::debug!(error = %error, "a connection ended with an error");
         }
     }
+}
+
+/// Clients of HTTP/2 offer `h2c` with any request, which is passed over.
+fn asks_for_websocket<B>(request: &http::Request<B>) -> bool {
+    let mut offers = request.headers().get_all(UPGRADE).iter().filter_map(|value| value.to_str().ok());
+    request.method() == http::Method::GET && offers.any(|offer| offer.to_ascii_lowercase().contains("websocket"))
 }
 
 /// Frames are small and must not wait for each other; a peer that vanished is noticed as soon as one that stalls.

@@ -29,8 +29,10 @@ use crate::session::config::Config as Limits;
 /// Frames that the library may read at most; the configured limit, which a reload can change, is kept below it.
 const MAX_FRAME_BYTES: usize = 64 * 1024 * 1024;
 
-/// Binary attachments of one packet, as many as the Node server takes.
+/// Binary attachments of one packet, as many as the Node server takes, and their bytes. No event of ours takes any: they
+/// are gathered only to be refused by name, and anybody may send them before presenting a token.
 const MAX_ATTACHMENTS: usize = 10;
+const MAX_ATTACHMENT_BYTES: usize = 4 * 1024;
 
 /// Places in the library's channel beside those for our packets: pings, and the packets that connect and disconnect.
 const LIBRARY_PACKETS: usize = 64;
@@ -185,7 +187,9 @@ fn engine(
         .ws_max_message_size(MAX_FRAME_BYTES)
         .ws_max_frame_size(MAX_FRAME_BYTES)
         .with_parser(
-            ParserConfig::common().max_incoming_binaries(MAX_ATTACHMENTS).max_incoming_binary_buf_size(MAX_FRAME_BYTES),
+            ParserConfig::common()
+                .max_incoming_binaries(MAX_ATTACHMENTS)
+                .max_incoming_binary_buf_size(MAX_ATTACHMENT_BYTES),
         );
     let has = |transport| transports.allow.contains(&transport);
     let builder = match (has(Transport::Websocket), has(Transport::Polling)) {

@@ -121,11 +121,6 @@ impl Session {
         self.ticket.authenticated();
     }
 
-    /// The session has ended: it counts towards no limit any more.
-    pub fn ended(&self) {
-        self.ticket.release();
-    }
-
     /// Resolves when the session was cut: its requests are answered as those of an unknown one.
     pub(super) fn dead(&self) -> &CancellationToken {
         &self.dead

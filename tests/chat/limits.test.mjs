@@ -266,3 +266,21 @@ chat('a POST that is too large is refused before it is read', SMALL, async (scen
   assert.ok(status === 413 || status === 400, `status ${status}`)
   await scene.connect('ann', { transport: 'polling' })
 })
+
+chat('who leaves the namespace leaves the transport, and its place is free only then', limits({ connections: 2 }), async (scene) => {
+  const raw = await scene.raw('ann')
+  await scene.connect('bob')
+  assert.equal((await request(scene.daemon, POLL)).status, 503)
+
+  raw.send('41')
+  await within(5_000, raw.closed, 'the end of the transport')
+  await until(async () => (await request(scene.daemon, POLL)).status === 200, 'the place to be free')
+})
+
+chat('binary attachments are not gathered for a client that nobody knows', async (scene) => {
+  const raw = await scene.rawUnknown()
+  raw.send('4510-["x"]')
+  raw.write(frame(2, Buffer.alloc(64 * 1024)))
+  await within(5_000, raw.closed, 'the end of the connection')
+  await scene.connect('ann')
+})

@@ -201,3 +201,48 @@ chat('a removed member who is added again starts anew', async (scene) => {
   const { member } = await ann.ok('member:add', { conversationId: room, userId: 'bob' })
   assert.deepEqual([member.role, member.readSeq], ['member', 1])
 })
+
+chat('after a ban that ends by itself every device follows again', async (scene) => {
+  const [ann, phone] = await scene.users('ann', 'bob')
+  const room = await scene.create(ann, [phone])
+  await scene.role(ann, room, 'bob', { bannedUntil: soon(1_500) })
+  await phone.next('conversation:deleted')
+  const tablet = await scene.connect('bob')
+  for (const device of [phone, tablet]) await device.nextIn('conversation:updated', room)
+  await scene.fence(ann, room, phone, tablet)
+})
+
+chat('who is banned cannot be made the owner, and nobody who is out stays it', async (scene) => {
+  const [ann, bob] = await scene.users('ann', 'bob')
+  const room = await scene.create(ann, [bob])
+  await ann.fails('CONFLICT', 'member:update', { conversationId: room, userId: 'bob', role: 'owner', bannedUntil: FAR })
+  await scene.role(ann, room, 'bob', { bannedUntil: FAR })
+  await ann.fails('CONFLICT', 'member:update', { conversationId: room, userId: 'bob', role: 'owner' })
+  assert.equal((await ann.ok('conversation:join', room)).conversation.role, 'owner')
+  await scene.role(ann, room, 'bob', { bannedUntil: null })
+  await bob.nextIn('conversation:updated', room)
+  await ann.ok('member:remove', { conversationId: room, userId: 'ann' })
+  await bob.nextIn('conversation:updated', room, ({ ownerId }) => ownerId === 'bob')
+})
+
+chat('who is out is told of no receipt', async (scene) => {
+  const [ann, bob, cyd] = await scene.users('ann', 'bob', 'cyd')
+  const room = await scene.create(ann, [bob, cyd])
+  const other = await scene.create(ann, [bob, cyd])
+  const last = (await bob.say(room, words()), await cyd.say(room, words()))
+  await bob.next('message:delivered', ({ userId }) => userId === 'ann')
+  await ann.ok('member:remove', { conversationId: room, userId: 'bob' })
+  await scene.role(ann, room, 'cyd', { bannedUntil: FAR })
+  await ann.ok('message:read', { messageId: last.id })
+  await scene.fence(ann, other, bob, cyd)
+  for (const client of [bob, cyd]) assert.deepEqual(client.got('message:read'), [], client.user)
+})
+
+chat('a ban hides the presence of others', async (scene) => {
+  const [ann, bob] = await scene.users('ann', 'bob')
+  const room = await scene.create(ann, [bob])
+  await ann.ok('user:status', { status: 'busy', text: words('secret text') })
+  assert.equal((await bob.ok('presence:get', { userIds: ['ann'] })).presence.length, 1)
+  await scene.role(ann, room, 'bob', { bannedUntil: FAR })
+  assert.deepEqual((await bob.ok('presence:get', { userIds: ['ann'] })).presence, [])
+})

@@ -162,3 +162,17 @@ chat('the inbox outlives the daemon', { comesBack: true }, async (scene) => {
   const bob = await scene.connect('bob')
   assert.equal((await inbox(bob)).notifications.filter(ofType('message')).length, 1)
 })
+
+chat('what an inbox quotes follows edits and deletions', async (scene) => {
+  const [ann, bob] = await scene.users('ann', 'bob')
+  const room = await scene.create(ann, [bob])
+  const quoted = async () => (await bob.ok('notification:list', {})).notifications.filter(({ type }) => type === 'mention').map(({ message }) => message)
+  const sent = await ann.say(room, words('@bob first'))
+  assert.deepEqual(await quoted(), [sent.content])
+  const edited = (await ann.ok('message:edit', { messageId: sent.id, content: words('@bob second') })).message
+  assert.deepEqual(await quoted(), [edited.content])
+  await ann.ok('message:delete', { messageId: sent.id })
+  assert.deepEqual(await quoted(), ['(deleted)'])
+  await ann.ok('conversation:delete', { conversationId: room })
+  assert.deepEqual((await bob.ok('notification:list', {})).notifications, [])
+})

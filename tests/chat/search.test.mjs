@@ -81,3 +81,11 @@ chat('a broken cursor is named', async (scene) => {
     assert.match(error.message, /^cursor: expected /, event)
   }
 })
+
+chat('control characters stand between words', async (scene) => {
+  const ann = await scene.connect('ann')
+  const room = await scene.create(ann)
+  const sent = await ann.say(room, words('alpha beta'))
+  const { messages } = await ann.ok('message:search', { query: 'alpha\u0000beta' })
+  assert.deepEqual(messages.map(({ id }) => id), [sent.id])
+})

@@ -185,3 +185,11 @@ chat('what is no packet ends that session alone', async (scene, t) => {
     })
   }
 })
+
+chat('an offer of HTTP/2 with a request is passed over', async (scene) => {
+  const session = await PollingSession.connect(scene.daemon, 'ann')
+  const headers = { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c', 'http2-settings': 'AAMAAABkAARAAAAAAAIAAAAA' }
+  const { status } = await within(5_000, request(scene.daemon, session.path, { method: 'POST', headers, body: '427["conversation:list",{}]' }), 'an answer')
+  assert.equal(status, 200)
+  assert.match(await session.until('437['), /"ok":true/)
+})
