@@ -94,7 +94,9 @@ impl Shared {
 
 impl Dispatcher {
     pub fn new(shared: Arc<Shared>, session: Arc<Session>, socket_id: String, span: tracing::Span) -> Arc<Self> {
-        Arc::new(Dispatcher { shared, session, socket_id, span, queue: Mutex::default(), gone: AtomicBool::new(false) })
+        // Counted as working until the greeting: an event that comes before it waits for it.
+        let queue = Mutex::new(Queue { working: true, ..Queue::default() });
+        Arc::new(Dispatcher { shared, session, socket_id, span, queue, gone: AtomicBool::new(false) })
     }
 
     pub fn session(&self) -> &Session {
@@ -109,7 +111,8 @@ impl Dispatcher {
     /// Brings the device in and greets it; events that come meanwhile wait.
     pub fn hello(self: &Arc<Self>, handshake: Handshake) {
         self.shared.live.insert(self.session.connection.id, Arc::clone(self));
-        self.push(Incoming::Hello(Box::new(handshake)), 0);
+        self.queue.lock().waiting.push_front(Incoming::Hello(Box::new(handshake)));
+        self.start();
     }
 
     /// Takes the raw JSON array of an event. Where the queue is full the event is refused at once.
@@ -122,7 +125,7 @@ impl Dispatcher {
         if is_full {
             let admission = self.session.refuse();
             if let Err(error) = self.admitted(admission) {
-                self.answer(self.refusal(ack, "", &error));
+                self.answer(refusal(ack, "", &error));
             }
             return;
         }
@@ -145,10 +148,14 @@ impl Dispatcher {
             !std::mem::replace(&mut queue.working, true)
         };
         if must_start {
-            let this = Arc::clone(self);
-            let span = self.span.clone();
-            self.shared.tasks.spawn(async move { this.work().await }.instrument(span));
+            self.start();
         }
+    }
+
+    fn start(self: &Arc<Self>) {
+        let this = Arc::clone(self);
+        let span = self.span.clone();
+        self.shared.tasks.spawn(async move { this.work().await }.instrument(span));
     }
 
     /// Works the queue off until it is empty.
@@ -300,10 +307,6 @@ impl Dispatcher {
                 }
             }
         })
-    }
-
-    fn refusal(&self, ack: Option<i64>, name: &str, error: &Error) -> Option<Packet> {
-        refusal(ack, name, error)
     }
 
     async fn greet(&self, handshake: Handshake) {
