@@ -1,6 +1,7 @@
 //! Opens the database: one daemon at a time, schema up to date, an epoch that names its history.
 
 use std::fs::{File, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ pub fn database_path(url: &str, state_dir: &Path) -> PathBuf {
 pub fn lock(path: &Path) -> Result<File, OpenError> {
     let lock_path = path.with_extension("lock");
     let io = |source| OpenError::Io { path: lock_path.display().to_string(), source };
-    let file = File::options().create(true).truncate(false).write(true).open(&lock_path).map_err(io)?;
+    let file = private(&lock_path).map_err(io)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.display().to_string() }),
@@ -34,6 +35,8 @@ pub fn lock(path: &Path) -> Result<File, OpenError> {
 /// The connection that writes; it brings the schema up to date.
 pub fn writer(path: &Path, config: &Config) -> Result<Connection, OpenError> {
     let fail = |source| OpenError::Open { path: path.display().to_string(), source };
+    // What people write is for this user alone; the log and index that SQLite makes beside it take the same mode.
+    private(path).map_err(|source| OpenError::Io { path: path.display().to_string(), source })?;
     let mut connection = Connection::open(path).map_err(fail)?;
     let found = prepare(&mut connection, config.durability).map_err(fail)?;
     let known = MIGRATIONS.len() as i64;
@@ -52,6 +55,11 @@ pub fn reader(path: &Path) -> Result<Connection, OpenError> {
     connection.busy_timeout(Duration::from_secs(5)).map_err(fail)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
+}
+
+/// Opens a file for writing; a new one is readable to its owner only.
+fn private(path: &Path) -> std::io::Result<File> {
+    File::options().create(true).truncate(false).write(true).mode(0o600).open(path)
 }
 
 fn prepare(connection: &mut Connection, durability: Durability) -> rusqlite::Result<i64> {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
@@ -140,4 +140,12 @@ chat('the database may lie elsewhere', async (scene) => {
   await again.fails('NOT_FOUND', 'message:history', { conversationId: room })
   assert.notEqual(again.connected.epoch, ann.connected.epoch, 'another store, another history')
   assert.ok(readFileSync(join(daemon.dir, 'elsewhere.db')).length > 0)
+})
+
+chat('what people write is readable to the daemon alone', async (scene) => {
+  const ann = await scene.connect('ann')
+  await ann.say(await scene.create(ann), words())
+  for (const suffix of ['', '-wal', '-shm']) {
+    assert.equal(statSync(database(scene.daemon) + suffix).mode & 0o777, 0o600, suffix)
+  }
 })
