@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::config::Create;
 use super::{Actor, Chat, notify, seat};
 use crate::domain::access::{self, Role};
-use crate::domain::conversation::{self, Conversation, Kind, Overview, Settings, SettingsChange};
+use crate::domain::conversation::{self, Conversation, Kind, Overview, SettingsChange};
 use crate::domain::error::Error;
 use crate::domain::event::Event;
 use crate::domain::id::{ConversationId, UserId};
@@ -68,33 +68,28 @@ impl Chat {
         if let Some(Some(title)) = &changes.title {
             conversation::check_title(title)?;
         }
-        let open = self.is_open();
-        let user = actor.user.clone();
-        self.store
-            .write(move |tx| {
-                let now = Time::now();
-                let mut seated = seat::take(tx, &id, &user, open, now)?;
-                let conversation = &mut seated.seat.conversation;
-                if conversation.kind == Kind::Direct {
-                    if changes.title.is_some() || changes.settings != SettingsChange::default() {
-                        return Err(Error::forbidden("a direct conversation has no title and no settings").into());
-                    }
-                } else {
-                    access::moderator(&seated.member)?;
+        self.seated_write(actor, id.clone(), move |tx, mut seated, now| {
+            let conversation = &mut seated.seat.conversation;
+            if conversation.kind == Kind::Direct {
+                if changes.title.is_some() || changes.settings != SettingsChange::default() {
+                    return Err(Error::forbidden("a direct conversation has no title and no settings").into());
                 }
-                if let Some(title) = changes.title {
-                    conversation.title = title;
-                }
-                if let Some(metadata) = changes.metadata {
-                    conversation.metadata = metadata;
-                }
-                conversation.settings = conversation.settings.with(changes.settings);
-                conversation.updated_at = now;
-                tx.update_conversation(conversation)?;
-                tx.publish(Event::ConversationUpdated { conversation: Arc::new(conversation.clone()) });
-                Ok(tx.overview(&seated.seat, &seated.member)?)
-            })
-            .await
+            } else {
+                access::moderator(&seated.member)?;
+            }
+            if let Some(title) = changes.title {
+                conversation.title = title;
+            }
+            if let Some(metadata) = changes.metadata {
+                conversation.metadata = metadata;
+            }
+            conversation.settings = conversation.settings.with(changes.settings);
+            conversation.updated_at = now;
+            tx.update_conversation(conversation)?;
+            tx.publish(Event::ConversationUpdated { conversation: Arc::new(conversation.clone()) });
+            Ok(tx.overview(&seated.seat, &seated.member)?)
+        })
+        .await
     }
 
     /// Deletes a conversation with all that was said in it.
@@ -102,17 +97,13 @@ impl Chat {
     /// # Errors
     /// `NOT_FOUND`, `FORBIDDEN`, `BANNED`, `UNAVAILABLE`.
     pub async fn delete_conversation(&self, actor: &Actor, id: ConversationId) -> Result<(), Error> {
-        let open = self.is_open();
-        let user = actor.user.clone();
-        self.store
-            .write(move |tx| {
-                let seated = seat::take(tx, &id, &user, open, Time::now())?;
-                access::owner(&seated.member)?;
-                tx.delete_conversation(&id)?;
-                tx.publish(Event::ConversationDeleted { conversation: id });
-                Ok(())
-            })
-            .await
+        self.seated_write(actor, id.clone(), move |tx, seated, _| {
+            access::owner(&seated.member)?;
+            tx.delete_conversation(&id)?;
+            tx.publish(Event::ConversationDeleted { conversation: id });
+            Ok(())
+        })
+        .await
     }
 }
 
@@ -136,19 +127,8 @@ fn create(tx: &mut Tx<'_>, creator: &UserId, new: NewConversation, others: &[Use
         return Err(Error::conflict("a conversation with this id exists").into());
     }
     let is_direct = new.kind == Kind::Direct;
-    let conversation = Conversation {
-        id: id.clone(),
-        kind: new.kind,
-        title: new.title,
-        owner: Some(creator.clone()),
-        member_count: 0,
-        last_seq: 0,
-        first_seq: 1,
-        metadata: new.metadata,
-        settings: Settings::default(),
-        created_at: now,
-        updated_at: now,
-    };
+    let empty = Conversation::new(id.clone(), new.kind, creator.clone(), now);
+    let conversation = Conversation { title: new.title, metadata: new.metadata, ..empty };
     tx.create_conversation(&conversation, is_direct.then(|| (creator, &others[0])))?;
     tx.add_member(&id, creator, if is_direct { Role::Member } else { Role::Owner }, now)?;
     for user in others {

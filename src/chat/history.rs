@@ -1,9 +1,8 @@
 //! `message:history`: a part of what was said, ascending by `seq`.
 
-use super::{Actor, Chat, seat};
+use super::{Actor, Chat};
 use crate::domain::error::Error;
 use crate::domain::id::ConversationId;
-use crate::domain::time::Time;
 use crate::store::{MAX_PAGE_BYTES, Page};
 
 impl Chat {
@@ -20,12 +19,8 @@ impl Chat {
         before: Option<u64>,
         limit: u32,
     ) -> Result<Page, Error> {
-        let open = self.is_open();
-        let (user, conversation) = (actor.user.clone(), id.clone());
         let page = self
-            .store
-            .read(move |query| {
-                let seated = seat::take(query, &conversation, &user, open, Time::now())?;
+            .seated(actor, id.clone(), move |query, seated, _| {
                 Ok(match (after, before) {
                     (Some(after), None) => query.history_after(&seated.seat, after, limit, MAX_PAGE_BYTES)?,
                     (after, before) => query.history_before(&seated.seat, after.unwrap_or(0), before, limit)?,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::list::Joined;
 use super::{Actor, Chat};
 use crate::domain::access::{self, Role};
-use crate::domain::conversation::{Conversation, Kind, Settings};
+use crate::domain::conversation::{Conversation, Kind};
 use crate::domain::error::{Code, Error};
 use crate::domain::event::Event;
 use crate::domain::id::{ConversationId, UserId};
@@ -82,7 +82,7 @@ fn come_in(tx: &mut Tx<'_>, id: &ConversationId, user: &UserId, open: bool, max_
         }
         Some(_) => Role::Member,
         None => {
-            tx.create_conversation(&new_group(id, user, now), None)?;
+            tx.create_conversation(&Conversation::new(id.clone(), Kind::Group, user.clone(), now), None)?;
             Role::Owner
         }
     };
@@ -90,20 +90,4 @@ fn come_in(tx: &mut Tx<'_>, id: &ConversationId, user: &UserId, open: bool, max_
     let conversation = tx.conversation(id)?.ok_or_else(|| Error::not_found("conversation"))?;
     tx.publish(Event::MemberAdded { conversation: Arc::new(conversation), user: user.clone() });
     Ok(())
-}
-
-fn new_group(id: &ConversationId, owner: &UserId, now: Time) -> Conversation {
-    Conversation {
-        id: id.clone(),
-        kind: Kind::Group,
-        title: None,
-        owner: Some(owner.clone()),
-        member_count: 0,
-        last_seq: 0,
-        first_seq: 1,
-        metadata: None,
-        settings: Settings::default(),
-        created_at: now,
-        updated_at: now,
-    }
 }

@@ -1,6 +1,6 @@
 //! `conversation:list`, `conversation:members`, and how one conversation looks to a member.
 
-use super::{Actor, Chat, seat};
+use super::{Actor, Chat};
 use crate::domain::access::Member;
 use crate::domain::conversation::Overview;
 use crate::domain::error::Error;
@@ -42,36 +42,24 @@ impl Chat {
         after: Option<String>,
         limit: u32,
     ) -> Result<(Vec<Member>, Option<String>), Error> {
-        let open = self.is_open();
-        let user = actor.user.clone();
-        self.store
-            .read(move |query| {
-                let seated = seat::take(query, &id, &user, open, Time::now())?;
-                let mut members = query.members(&seated.seat, after.as_deref(), limit + 1)?;
-                let more = members.len() > limit as usize;
-                members.truncate(limit as usize);
-                let next = if more { members.last().map(|member| member.user.to_string()) } else { None };
-                if crate::domain::access::moderator(&seated.member).is_err() {
-                    members.iter_mut().for_each(|member| member.banned_until = None);
-                }
-                Ok((members, next))
-            })
-            .await
+        self.seated(actor, id, move |query, seated, _| {
+            let mut members = query.members(&seated.seat, after.as_deref(), limit + 1)?;
+            let more = members.len() > limit as usize;
+            members.truncate(limit as usize);
+            let next = if more { members.last().map(|member| member.user.to_string()) } else { None };
+            if crate::domain::access::moderator(&seated.member).is_err() {
+                members.iter_mut().for_each(|member| member.banned_until = None);
+            }
+            Ok((members, next))
+        })
+        .await
     }
 
     pub(super) async fn joined(&self, actor: &Actor, id: ConversationId) -> Result<Joined, Error> {
-        let open = self.is_open();
-        let user = actor.user.clone();
-        self.store
-            .read(move |query| {
-                let seated = seat::take(query, &id, &user, open, Time::now())?;
-                let overview = query.overview(&seated.seat, &seated.member)?;
-                Ok(Joined { last_seq: overview.conversation.last_seq, unread: overview.unread, overview })
-            })
-            .await
-    }
-
-    pub(super) fn is_open(&self) -> bool {
-        self.config.load().conversations.access == super::config::Access::Open
+        self.seated(actor, id, move |query, seated, _| {
+            let overview = query.overview(&seated.seat, &seated.member)?;
+            Ok(Joined { last_seq: overview.conversation.last_seq, unread: overview.unread, overview })
+        })
+        .await
     }
 }

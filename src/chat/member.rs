@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Actor, Chat, notify, seat};
+use super::{Actor, Chat, notify};
 use crate::domain::access::{self, Member, Role};
 use crate::domain::conversation::{Conversation, Kind};
 use crate::domain::error::Error;
@@ -33,30 +33,26 @@ impl Chat {
         role: Role,
     ) -> Result<Member, Error> {
         let config = self.config();
-        let open = self.is_open();
         let user = actor.user.clone();
-        self.store
-            .write(move |tx| {
-                let now = Time::now();
-                let seated = seat::take(tx, &id, &user, open, now)?;
-                access::may_add(seated.conversation(), &seated.member, role)?;
-                if role == Role::Owner {
-                    return Err(Error::conflict("make them a member first, then the owner").into());
-                }
-                if tx.member(&id, &target)?.is_some() {
-                    return Err(Error::conflict("this user is a member").into());
-                }
-                if seated.conversation().member_count >= u64::from(config.conversations.max_members) {
-                    return Err(Error::conflict("the conversation is full").into());
-                }
-                let member = tx.add_member(&id, &target, role, now)?;
-                let conversation = current(tx, &id)?;
-                tx.publish(Event::MemberAdded { conversation: Arc::clone(&conversation), user: target.clone() });
-                tx.publish(Event::ConversationUpdated { conversation: Arc::clone(&conversation) });
-                notify::added(tx, &conversation, &target, &user, now)?;
-                Ok(member)
-            })
-            .await
+        self.seated_write(actor, id.clone(), move |tx, seated, now| {
+            access::may_add(seated.conversation(), &seated.member, role)?;
+            if role == Role::Owner {
+                return Err(Error::conflict("make them a member first, then the owner").into());
+            }
+            if tx.member(&id, &target)?.is_some() {
+                return Err(Error::conflict("this user is a member").into());
+            }
+            if seated.conversation().member_count >= u64::from(config.conversations.max_members) {
+                return Err(Error::conflict("the conversation is full").into());
+            }
+            let member = tx.add_member(&id, &target, role, now)?;
+            let conversation = current(tx, &id)?;
+            tx.publish(Event::MemberAdded { conversation: Arc::clone(&conversation), user: target.clone() });
+            tx.publish(Event::ConversationUpdated { conversation: Arc::clone(&conversation) });
+            notify::added(tx, &conversation, &target, &user, now)?;
+            Ok(member)
+        })
+        .await
     }
 
     /// Takes `target` out; everybody may take out themself.
@@ -64,25 +60,21 @@ impl Chat {
     /// # Errors
     /// `NOT_FOUND`, `FORBIDDEN`, `BANNED`, `UNAVAILABLE`.
     pub async fn member_remove(&self, actor: &Actor, id: ConversationId, target: UserId) -> Result<Member, Error> {
-        let open = self.is_open();
         let user = actor.user.clone();
-        self.store
-            .write(move |tx| {
-                let now = Time::now();
-                let mut seated = seat::take(tx, &id, &user, open, now)?;
-                let removed = target_of(tx, &id, &target)?;
-                if target != user {
-                    access::may_moderate(seated.conversation(), &seated.member, &removed)?;
-                }
-                tx.remove_member(&seated.seat, &target)?;
-                if removed.role == Role::Owner {
-                    pass_on(tx, &mut seated.seat, now)?;
-                }
-                tx.publish(Event::MemberRemoved { conversation: id.clone(), user: target });
-                tx.publish(Event::ConversationUpdated { conversation: current(tx, &id)? });
-                Ok(removed)
-            })
-            .await
+        self.seated_write(actor, id.clone(), move |tx, mut seated, now| {
+            let removed = target_of(tx, &id, &target)?;
+            if target != user {
+                access::may_moderate(seated.conversation(), &seated.member, &removed)?;
+            }
+            tx.remove_member(&seated.seat, &target)?;
+            if removed.role == Role::Owner {
+                pass_on(tx, &mut seated.seat, now)?;
+            }
+            tx.publish(Event::MemberRemoved { conversation: id.clone(), user: target });
+            tx.publish(Event::ConversationUpdated { conversation: current(tx, &id)? });
+            Ok(removed)
+        })
+        .await
     }
 
     /// Changes role, mute or ban of `target`.
@@ -96,34 +88,29 @@ impl Chat {
         target: UserId,
         change: MemberChange,
     ) -> Result<Member, Error> {
-        let open = self.is_open();
-        let user = actor.user.clone();
-        self.store
-            .write(move |tx| {
-                let now = Time::now();
-                let mut seated = seat::take(tx, &id, &user, open, now)?;
-                let before = target_of(tx, &id, &target)?;
-                access::may_moderate(seated.conversation(), &seated.member, &before)?;
-                let mut member = before.clone();
-                if let Some(role) = change.role {
-                    access::may_grant(&seated.member, role)?;
-                    member.role = role;
-                }
-                member.muted_until = change.muted_until.unwrap_or(member.muted_until);
-                member.banned_until = change.banned_until.unwrap_or(member.banned_until);
-                if member.role == Role::Owner && member.is_banned(now) {
-                    return Err(Error::conflict("who is banned cannot be the owner").into());
-                }
-                tx.update_member(&seated.seat, &member)?;
-                if member.role == Role::Owner {
-                    let former = Member { role: Role::Moderator, ..seated.member.clone() };
-                    tx.update_member(&seated.seat, &former)?;
-                    crown(tx, &mut seated.seat, Some(target), now)?;
-                }
-                tell(tx, &id, &before, &member, now)?;
-                Ok(member)
-            })
-            .await
+        self.seated_write(actor, id.clone(), move |tx, mut seated, now| {
+            let before = target_of(tx, &id, &target)?;
+            access::may_moderate(seated.conversation(), &seated.member, &before)?;
+            let mut member = before.clone();
+            if let Some(role) = change.role {
+                access::may_grant(&seated.member, role)?;
+                member.role = role;
+            }
+            member.muted_until = change.muted_until.unwrap_or(member.muted_until);
+            member.banned_until = change.banned_until.unwrap_or(member.banned_until);
+            if member.role == Role::Owner && member.is_banned(now) {
+                return Err(Error::conflict("who is banned cannot be the owner").into());
+            }
+            tx.update_member(&seated.seat, &member)?;
+            if member.role == Role::Owner {
+                let former = Member { role: Role::Moderator, ..seated.member.clone() };
+                tx.update_member(&seated.seat, &former)?;
+                crown(tx, &mut seated.seat, Some(target), now)?;
+            }
+            tell(tx, &id, &before, &member, now)?;
+            Ok(member)
+        })
+        .await
     }
 }
 

@@ -212,7 +212,7 @@ fn raise_delivered(
     let Some(before) = seat.member.as_ref().map(|member| member.delivered_seq) else { return Ok(()) };
     // A mark beyond the last message would hide that later ones were not delivered.
     let seq = seq.min(seat.conversation.last_seq);
-    if seq <= before || !tx.raise_delivered(id, user, seq)? {
+    if seq <= before || !tx.raise_delivered(&seat, seq)? {
         return Ok(());
     }
     let now = Time::now();

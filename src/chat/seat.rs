@@ -1,5 +1,7 @@
 //! The way into every verb on a conversation: is the user in it, and may they see it?
 
+use super::config::Access;
+use super::{Actor, Chat};
 use crate::domain::access::{self, Member};
 use crate::domain::conversation::Conversation;
 use crate::domain::error::Error;
@@ -7,7 +9,7 @@ use crate::domain::id::{ConversationId, MessageId, UserId};
 use crate::domain::message::Message;
 use crate::domain::time::Time;
 use crate::store::error::Abort;
-use crate::store::{Query, Seat};
+use crate::store::{Query, Seat, Tx};
 
 /// A member in their conversation.
 pub struct Seated {
@@ -29,6 +31,49 @@ pub fn take(query: &Query<'_>, id: &ConversationId, user: &UserId, open: bool, n
     let seat = query.seat(id, user)?.ok_or_else(|| Error::not_found("conversation"))?;
     let member = access::member(&seat.conversation, seat.member.as_ref(), open, now)?.clone();
     Ok(Seated { seat, member })
+}
+
+impl Chat {
+    /// Runs `work` for a member of a conversation, on a reader's thread.
+    ///
+    /// # Errors
+    /// As [`take`] has it, then what `work` refused; `UNAVAILABLE`.
+    pub(super) async fn seated<F, R>(&self, actor: &Actor, id: ConversationId, work: F) -> Result<R, Error>
+    where
+        F: FnOnce(&Query<'_>, Seated, Time) -> Result<R, Abort> + Send + 'static,
+        R: Send + 'static,
+    {
+        let (user, open) = (actor.user.clone(), self.is_open());
+        self.store
+            .read(move |query| {
+                let now = Time::now();
+                work(query, take(query, &id, &user, open, now)?, now)
+            })
+            .await
+    }
+
+    /// The same in the next commit.
+    ///
+    /// # Errors
+    /// As [`take`] has it, then what `work` refused; `UNAVAILABLE`.
+    pub(super) async fn seated_write<F, R>(&self, actor: &Actor, id: ConversationId, work: F) -> Result<R, Error>
+    where
+        F: FnOnce(&mut Tx<'_>, Seated, Time) -> Result<R, Abort> + Send + 'static,
+        R: Send + 'static,
+    {
+        let (user, open) = (actor.user.clone(), self.is_open());
+        self.store
+            .write(move |tx| {
+                let now = Time::now();
+                let seated = take(tx, &id, &user, open, now)?;
+                work(tx, seated, now)
+            })
+            .await
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.config.load().conversations.access == Access::Open
+    }
 }
 
 /// A message and the seat of `user` in its conversation. Where the user may not see the conversation, there is no

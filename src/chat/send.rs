@@ -26,7 +26,7 @@ impl Chat {
     pub async fn send(&self, actor: &Actor, draft: Draft) -> Result<Sent, Error> {
         let config = self.config();
         message::check_content(&draft.content, draft.attachments.is_some(), config.messages.max_content)?;
-        let open = config.conversations.access == super::config::Access::Open;
+        let open = self.is_open();
         let policy: NotifyMessages = config.notifications.messages;
         let (roster, typing, actor) = (Arc::clone(&self.roster), Arc::clone(&self.typing), actor.clone());
         self.store

@@ -5,12 +5,11 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
-use super::{Actor, Chat, seat};
+use super::{Actor, Chat};
 use crate::domain::access;
 use crate::domain::error::Error;
 use crate::domain::event::Event;
 use crate::domain::id::{ConnectionId, ConversationId, UserId};
-use crate::domain::time::Time;
 
 /// Who is typing where, until when, and on which device.
 #[derive(Default)]
@@ -87,17 +86,12 @@ impl Chat {
 
     /// To begin takes the right to write; to end, only a seat.
     async fn may_type(&self, actor: &Actor, id: &ConversationId, writing: bool) -> Result<(), Error> {
-        let open = self.is_open();
-        let (user, id) = (actor.user.clone(), id.clone());
-        self.store
-            .read(move |query| {
-                let now = Time::now();
-                let seated = seat::take(query, &id, &user, open, now)?;
-                if writing {
-                    access::may_write(seated.conversation(), &seated.member, now)?;
-                }
-                Ok(())
-            })
-            .await
+        self.seated(actor, id.clone(), move |_, seated, now| {
+            if writing {
+                access::may_write(seated.conversation(), &seated.member, now)?;
+            }
+            Ok(())
+        })
+        .await
     }
 }

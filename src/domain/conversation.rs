@@ -109,6 +109,25 @@ pub struct Conversation {
     pub updated_at: Time,
 }
 
+impl Conversation {
+    /// A new one, without members and messages.
+    pub fn new(id: ConversationId, kind: Kind, owner: UserId, now: Time) -> Self {
+        Conversation {
+            id,
+            kind,
+            title: None,
+            owner: Some(owner),
+            member_count: 0,
+            last_seq: 0,
+            first_seq: 1,
+            metadata: None,
+            settings: Settings::default(),
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}
+
 /// A conversation as one of its members sees it.
 #[derive(Clone, Debug)]
 pub struct Overview {

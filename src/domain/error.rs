@@ -81,6 +81,11 @@ impl Error {
         Error::new(Code::Unavailable, message)
     }
 
+    /// A defect of ours: whoever makes one logs its id beside the cause.
+    pub fn internal(error_id: String) -> Self {
+        Error { error_id: Some(error_id), ..Error::new(Code::Internal, "internal error") }
+    }
+
     pub fn too_large(field: &str, limit: crate::domain::units::ByteSize) -> Self {
         Error::new(Code::TooLarge, format!("{field}: at most {limit}"))
     }

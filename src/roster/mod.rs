@@ -249,9 +249,13 @@ impl Roster {
         self.rooms.len()
     }
 
-    /// Every connection, in no order.
-    pub fn all_connections(&self) -> Vec<Arc<Connection>> {
-        self.users.iter().flat_map(|user| user.connections.clone()).collect()
+    /// The devices that miss something they have not been told of yet.
+    pub fn behind(&self) -> Vec<Arc<Connection>> {
+        let mut behind = Vec::new();
+        for user in &self.users {
+            behind.extend(user.connections.iter().filter(|device| device.is_behind()).cloned());
+        }
+        behind
     }
 
     /// Every user that is here or left a moment ago, but those that appear offline.

@@ -15,6 +15,8 @@ struct Encoded {
     head: Head,
     /// A text frame of a server (RFC 6455, section 5.2): unmasked, unfragmented, `4` + the Socket.IO packet.
     frame: Bytes,
+    /// Where the payload begins in `frame`.
+    payload: usize,
     /// Where the JSON of the argument lies in `frame`.
     argument: std::ops::Range<usize>,
     /// The same JSON for the way through the Engine.IO library, made when first asked for.
@@ -55,7 +57,8 @@ impl Packet {
         text.push(b']');
         let frame = text_frame(&text);
         let offset = frame.len() - text.len();
-        Packet(Arc::new(Encoded { head, frame, argument: start + offset..end + offset, raw: OnceLock::new() }))
+        let argument = start + offset..end + offset;
+        Packet(Arc::new(Encoded { head, frame, payload: offset, argument, raw: OnceLock::new() }))
     }
 
     pub fn head(&self) -> Head {
@@ -69,11 +72,7 @@ impl Packet {
 
     /// The Engine.IO payload of this packet: what the frame carries behind its header.
     pub fn payload(&self) -> &[u8] {
-        let head_len = match self.0.head {
-            Head::Event(name) => 4 + name.len() + 2,
-            Head::Ack(id) => 2 + id.to_string().len() + 1,
-        };
-        &self.0.frame[self.0.argument.start - head_len..]
+        &self.0.frame[self.0.payload..]
     }
 
     /// The argument as JSON.

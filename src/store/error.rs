@@ -2,7 +2,7 @@
 
 use rusqlite::ErrorCode;
 
-use crate::domain::error::{Code, Error as Refusal};
+use crate::domain::error::Error as Refusal;
 
 /// The store failed; nothing of the work at hand was kept.
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +65,7 @@ impl Error {
         }
         let error_id = uuid::Uuid::new_v4().to_string();
         tracing::error!(error.id = %error_id, error = %self, "the store failed");
-        Refusal { code: Code::Internal, message: "internal error".into(), retry_after: None, error_id: Some(error_id) }
+        Refusal::internal(error_id)
     }
 }
 

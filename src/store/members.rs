@@ -144,16 +144,15 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Raises how far `user` has the messages; false where they had come as far before.
-    pub fn raise_delivered(&mut self, id: &ConversationId, user: &UserId, seq: u64) -> Result<bool, Error> {
+    /// Raises how far the user of `seat` has the messages; false where they had come as far before.
+    pub fn raise_delivered(&mut self, seat: &Seat, seq: u64) -> Result<bool, Error> {
         let raised = self
             .connection
             .prepare_cached(
-                "UPDATE members SET delivered_seq = ?3 WHERE delivered_seq < ?3 \
-                 AND conversation = (SELECT id FROM conversations WHERE cid = ?1) \
-                 AND user = (SELECT id FROM users WHERE uid = ?2)",
+                "UPDATE members SET delivered_seq = ?3 \
+                 WHERE conversation = ?1 AND user = ?2 AND delivered_seq < ?3",
             )?
-            .execute(params![id, user, seq])?;
+            .execute(params![seat.conversation_key, seat.user_key, seq])?;
         Ok(raised > 0)
     }
 

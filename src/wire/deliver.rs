@@ -127,7 +127,7 @@ fn gone(conversation: &ConversationId) -> Packet {
 
 /// Tells every device that was behind and has read enough what it missed. Called again and again.
 pub fn catch_up(chat: &Chat) {
-    for device in chat.roster().all_connections().iter().filter(|device| device.is_behind()) {
+    for device in chat.roster().behind() {
         device
             .catch_up(|missed| Packet::event(server::SYNC_REQUIRED, &serde_json::json!({ "conversationIds": missed })));
     }

@@ -346,5 +346,5 @@ fn refusal(ack: Option<i64>, name: &str, error: &Error) -> Option<Packet> {
 fn internal() -> Error {
     let error_id = uuid::Uuid::new_v4().to_string();
     tracing::error!(error.id = %error_id, "a verb panicked");
-    Error { code: Code::Internal, message: "internal error".into(), retry_after: None, error_id: Some(error_id) }
+    Error::internal(error_id)
 }
