@@ -1,4 +1,7 @@
 //! Moves what was committed from the write-ahead log into the database, beside the writer and not in its way.
+//!
+//! The log is written over from its beginning as soon as all of it has been moved: a file that grows costs each commit
+//! more than one that does not.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -6,26 +9,49 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-/// Below this size of the log there is nothing worth the disk's time.
-const WORTHWHILE_BYTES: u64 = 4 << 20;
-/// From this size on, the log is cut, even if a commit must wait for it.
+const INTERVAL: Duration = Duration::from_millis(250);
+/// Below this many pages there is nothing worth the disk's time.
+const WORTHWHILE_PAGES: i64 = 1_024;
+/// From this many pages on the next commit begins the log anew, even if it must wait for what is left to be moved.
+const RESTART_PAGES: i64 = 4_096;
+/// A file that has become so large, by a reader that was long in the way, is cut.
 const TOO_LARGE_BYTES: u64 = 256 << 20;
 
-/// Looks once a second until `closed` hangs up.
+/// The log as SQLite counts it: its pages, and how many of them have been moved.
+struct Log {
+    pages: i64,
+    moved: i64,
+}
+
+/// Looks again and again until `closed` hangs up.
 pub fn run(connection: &Connection, database: &Path, closed: &Receiver<()>) {
-    let mut log = database.as_os_str().to_owned();
-    log.push("-wal");
-    let log = PathBuf::from(log);
-    while let Err(RecvTimeoutError::Timeout) = closed.recv_timeout(Duration::from_secs(1)) {
-        let size = std::fs::metadata(&log).map_or(0, |meta| meta.len());
-        let mode = match size {
-            0..WORTHWHILE_BYTES => continue,
-            WORTHWHILE_BYTES..TOO_LARGE_BYTES => "PASSIVE",
-            _ => "TRUNCATE",
-        };
-        let done = connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()));
-        if let Err(error) = done {
-            tracing::warn!(%error, store.log_bytes = size, "the checkpoint failed; it will be tried again");
+    let mut path = database.as_os_str().to_owned();
+    path.push("-wal");
+    let path = PathBuf::from(path);
+    while let Err(RecvTimeoutError::Timeout) = closed.recv_timeout(INTERVAL) {
+        if let Err(error) = tidy(connection, &path) {
+            tracing::warn!(%error, "the checkpoint failed; it will be tried again");
         }
     }
+}
+
+fn tidy(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
+    let log = checkpoint(connection, "NOOP")?;
+    if log.pages - log.moved < WORTHWHILE_PAGES {
+        return Ok(());
+    }
+    // Most is moved while commits go on, so that little is left for the moment in which they wait.
+    let log = checkpoint(connection, "PASSIVE")?;
+    if std::fs::metadata(path).is_ok_and(|meta| meta.len() >= TOO_LARGE_BYTES) {
+        checkpoint(connection, "TRUNCATE")?;
+    } else if log.pages >= RESTART_PAGES {
+        checkpoint(connection, "RESTART")?;
+    }
+    Ok(())
+}
+
+fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<Log> {
+    connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
+        Ok(Log { pages: row.get(1)?, moved: row.get(2)? })
+    })
 }

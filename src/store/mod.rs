@@ -180,7 +180,8 @@ impl Store {
         self.ask(work, |to| &to.reads).await
     }
 
-    /// The same for what may take long: searches wait for each other, and nothing else waits for them.
+    /// The same for what may take long: searches wait for each other, and nothing else waits for them. They see every
+    /// message that was stored before.
     ///
     /// # Errors
     /// What `work` refused; `UNAVAILABLE` where the store failed, or too many searches wait.
@@ -189,7 +190,16 @@ impl Store {
         F: FnOnce(&Query<'_>) -> Result<R, Abort> + Send + 'static,
         R: Send + 'static,
     {
+        self.index_messages().await;
         self.ask(work, |to| &to.searches).await
+    }
+
+    /// Brings the search index up to what is stored now. Where the store takes no writes, it is left as it is.
+    async fn index_messages(&self) {
+        if self.read(|query| Ok(query.unindexed()?)).await.unwrap_or(0) == 0 {
+            return;
+        }
+        while let Ok(true) = self.write(|tx| Ok(tx.index_messages()?)).await {}
     }
 
     async fn ask<F, R>(

@@ -5,6 +5,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use uuid::Uuid;
 
@@ -12,7 +13,7 @@ use super::config::{Config, Durability};
 use super::error::OpenError;
 
 /// Each entry brings the schema from its index to the next version.
-const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("search_index.sql")];
 
 /// The file of `url`; a relative path lies in the state directory.
 pub fn database_path(url: &str, state_dir: &Path) -> PathBuf {
@@ -54,6 +55,7 @@ pub fn reader(path: &Path) -> Result<Connection, OpenError> {
     let connection = Connection::open_with_flags(path, flags).map_err(fail)?;
     connection.busy_timeout(Duration::from_secs(5)).map_err(fail)?;
     connection.set_prepared_statement_cache_capacity(64);
+    keep_plans(&connection).map_err(fail)?;
     Ok(connection)
 }
 
@@ -65,6 +67,7 @@ fn private(path: &Path) -> std::io::Result<File> {
 fn prepare(connection: &mut Connection, durability: Durability) -> rusqlite::Result<i64> {
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(128);
+    keep_plans(connection)?;
     // Before the version is known to be ours nothing is changed in the file.
     let found = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if found > MIGRATIONS.len() as i64 {
@@ -81,6 +84,12 @@ fn prepare(connection: &mut Connection, durability: Durability) -> rusqlite::Res
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "cache_size", -32 * 1024)?;
     Ok(found)
+}
+
+/// A statement keeps its plan whatever is bound to it. Otherwise one that reads a table with a partial index is
+/// compiled anew each time that it runs, which costs more than running it.
+fn keep_plans(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
 }
 
 fn migrate(connection: &mut Connection, found: i64) -> rusqlite::Result<()> {

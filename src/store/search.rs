@@ -4,10 +4,14 @@ use rusqlite::params;
 
 use super::error::Error;
 use super::rows::{MESSAGE, MESSAGE_FROM};
-use super::{Query, rows};
+use super::{Query, Tx, rows};
 use crate::domain::id::{ConversationId, UserId};
 use crate::domain::message::Message;
 use crate::domain::time::Time;
+
+/// Messages, and bytes of them, that go into the index at one go: other writes wait for it.
+const INDEX_BATCH: u32 = 512;
+const INDEX_BATCH_BYTES: usize = 1 << 20;
 
 /// A search: all words must occur, in any order; newest messages first.
 pub struct Search<'a> {
@@ -38,6 +42,44 @@ impl Query<'_> {
         let next = if more { found.last().map(|row| row.key) } else { None };
         let messages = found.into_iter().map(|row| self.with_reactions(row)).collect::<Result<_, _>>()?;
         Ok((messages, next))
+    }
+}
+
+impl Query<'_> {
+    /// How many messages wait for the search index, about.
+    pub fn unindexed(&self) -> Result<u64, Error> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT COALESCE((SELECT MAX(id) FROM messages), 0) - up_to FROM search_index")?;
+        Ok(statement.query_row([], |row| row.get(0))?)
+    }
+}
+
+impl Tx<'_> {
+    /// Brings the next messages into the search index; false once it has them all.
+    pub fn index_messages(&mut self) -> Result<bool, Error> {
+        let mut next = self.connection.prepare_cached(
+            "SELECT id, content FROM messages WHERE id > (SELECT up_to FROM search_index) ORDER BY id LIMIT ?1",
+        )?;
+        let mut insert = self.connection.prepare_cached("INSERT INTO messages_fts (rowid, content) VALUES (?1, ?2)")?;
+        let (mut last, mut bytes, mut count) = (None, 0, 0);
+        let mut found = next.query([INDEX_BATCH])?;
+        while bytes < INDEX_BATCH_BYTES
+            && let Some(row) = found.next()?
+        {
+            let key: i64 = row.get(0)?;
+            if let Some(content) = row.get::<_, Option<String>>(1)? {
+                insert.execute(params![key, content])?;
+                bytes += content.len();
+            }
+            last = Some(key);
+            count += 1;
+        }
+        drop(found);
+        if let Some(last) = last {
+            self.connection.prepare_cached("UPDATE search_index SET up_to = ?1")?.execute([last])?;
+        }
+        Ok(count == INDEX_BATCH || bytes >= INDEX_BATCH_BYTES)
     }
 }
 

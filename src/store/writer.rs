@@ -5,13 +5,16 @@
 //! order of their writing, and only then the jobs are answered.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::Health;
 use super::error::{Abort, Error};
+use super::query::Query;
 use super::tx::Tx;
 use crate::domain::event::Event;
 
@@ -19,6 +22,10 @@ use crate::domain::event::Event;
 const MAX_GROUP: usize = 256;
 /// Writes that may wait; more are refused at once.
 pub const MAX_WAITING: usize = 8_192;
+
+/// The search index is brought up to date when nothing was written for so long, or this many messages wait for it.
+const INDEX_DELAY: Duration = Duration::from_millis(200);
+const MAX_UNINDEXED: u64 = 2_048;
 
 /// Takes the events of a commit, in order. It may block: that is how a full bus slows the writers down.
 pub type Publish = Box<dyn Fn(Vec<Event>) + Send>;
@@ -83,7 +90,25 @@ where
 
 pub fn run(mut connection: Connection, jobs: &mpsc::Receiver<Box<dyn Job>>, publish: &Publish, health: &Arc<Health>) {
     let mut group: Vec<Box<dyn Job>> = Vec::with_capacity(MAX_GROUP);
-    while let Ok(first) = jobs.recv() {
+    let mut unindexed = unindexed(&connection);
+    loop {
+        let first = match unindexed {
+            0 => jobs.recv().map_err(RecvTimeoutError::from),
+            1..MAX_UNINDEXED => jobs.recv_timeout(INDEX_DELAY),
+            _ => Err(RecvTimeoutError::Timeout),
+        };
+        let first = match first {
+            Ok(first) => first,
+            Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Timeout) => {
+                unindexed = match index_messages(&mut connection) {
+                    Ok(()) => self::unindexed(&connection),
+                    // Tried again behind the next commit.
+                    Err(_) => 0,
+                };
+                continue;
+            }
+        };
         group.push(first);
         group.extend(jobs.try_iter().take(MAX_GROUP - 1));
         let outcome = commit_group(&mut connection, &mut group);
@@ -100,7 +125,20 @@ pub fn run(mut connection: Connection, jobs: &mpsc::Receiver<Box<dyn Job>>, publ
         for job in group.drain(..) {
             job.finish(committed);
         }
+        unindexed = self::unindexed(&connection);
     }
+}
+
+/// Messages that wait for the search index; none where the store cannot even tell.
+fn unindexed(connection: &Connection) -> u64 {
+    Query::new(connection).unindexed().unwrap_or(0)
+}
+
+fn index_messages(connection: &mut Connection) -> Result<(), Error> {
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    Tx::new(&transaction, &mut Vec::new()).index_messages()?;
+    transaction.commit()?;
+    Ok(())
 }
 
 /// What a commit leaves.

@@ -73,6 +73,41 @@ chat('an edited message is found by its new words only', async (scene) => {
   assert.deepEqual(await found(ann, 'narwhal'), [sent.id])
 })
 
+chat('the index follows what is stored, edited and deleted, before and behind a search', async (scene) => {
+  const ann = await scene.connect('ann')
+  const [room, gone] = [await scene.create(ann), await scene.create(ann)]
+  const first = await ann.say(room, 'apricot one')
+  assert.deepEqual(await found(ann, 'apricot'), [first.id])
+  // These are in the index now, and these are not yet.
+  for (const messageId of [first.id, (await ann.say(room, 'apricot two')).id]) {
+    await ann.ok('message:edit', { messageId, content: 'banana' })
+    await ann.ok('message:edit', { messageId, content: 'cherry' })
+  }
+  const last = await ann.say(gone, 'cherry three')
+  assert.deepEqual(await found(ann, 'apricot'), [])
+  assert.deepEqual(await found(ann, 'banana'), [])
+  assert.equal((await found(ann, 'cherry')).length, 3)
+  await ann.ok('message:delete', { messageId: first.id })
+  assert.equal((await found(ann, 'cherry')).length, 2)
+  // The newest rows go, and the next ones take their keys.
+  await ann.ok('conversation:delete', { conversationId: gone })
+  assert.equal((await found(ann, 'cherry')).length, 1)
+  const next = await ann.say(room, 'damson')
+  assert.deepEqual(await found(ann, 'damson'), [next.id])
+  assert.ok(!(await found(ann, 'cherry three')).includes(last.id))
+})
+
+chat('what was not in the index when the daemon was killed is found afterwards', { comesBack: true }, async (scene) => {
+  let ann = await scene.connect('ann')
+  const room = await scene.create(ann)
+  const sent = []
+  for (let n = 0; n < 20; n += 1) sent.push((await ann.say(room, `pear ${n}`)).id)
+  await scene.daemon.crash()
+  await scene.daemon.start()
+  ann = await scene.connect('ann')
+  assert.deepEqual(new Set(await found(ann, 'pear')), new Set(sent))
+})
+
 chat('a broken cursor is named', async (scene) => {
   const ann = await scene.connect('ann')
   const room = await scene.create(ann)
