@@ -120,11 +120,7 @@ async fn build(running: &Running) -> Result<House, u8> {
     let lanes = std::thread::available_parallelism().map_or(2, usize::from);
     let (bus, lanes) = bus::local(lanes);
     let publisher = bus.clone();
-    let publish = Box::new(move |events: Vec<_>| {
-        for event in events {
-            publisher.publish_blocking(event);
-        }
-    });
+    let publish = Box::new(move |events| publisher.publish_blocking(events));
     let store = Store::open(&config.store, &running.state_dir, publish).map_err(|error| {
         tracing::error!("{error}");
         exit::UNAVAILABLE

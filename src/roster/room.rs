@@ -65,18 +65,27 @@ impl Room {
         self.0.read().followers.len()
     }
 
-    /// Hands `packet` to every follower that `wants` it.
-    pub fn deliver(&self, id: &ConversationId, packet: &Packet, wants: impl Fn(&Connection) -> bool) {
-        for follower in self.0.read().followers.values() {
+    /// Hands `packet` to every follower that `wants` it, and tells how many there are.
+    pub fn deliver(&self, id: &ConversationId, packet: &Packet, wants: impl Fn(&Connection) -> bool) -> usize {
+        let inner = self.0.read();
+        for follower in inner.followers.values() {
             if wants(&follower.connection) {
                 follower.connection.deliver(packet, Some((id, None)));
             }
         }
+        inner.followers.len()
     }
 
-    /// Hands the message at `seq` to every follower but `origin`, once each.
-    pub fn deliver_message(&self, id: &ConversationId, packet: &Packet, seq: u64, origin: Option<ConnectionId>) {
-        for follower in self.0.read().followers.values() {
+    /// Hands the message at `seq` to every follower but `origin`, once each, and tells how many there are.
+    pub fn deliver_message(
+        &self,
+        id: &ConversationId,
+        packet: &Packet,
+        seq: u64,
+        origin: Option<ConnectionId>,
+    ) -> usize {
+        let inner = self.0.read();
+        for follower in inner.followers.values() {
             if follower.handed.load(Ordering::Relaxed) >= seq {
                 continue;
             }
@@ -85,6 +94,7 @@ impl Room {
                 follower.handed.fetch_max(seq, Ordering::Relaxed);
             }
         }
+        inner.followers.len()
     }
 
     /// Notes that a device got the messages up to `seq` in another way.

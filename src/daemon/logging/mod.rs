@@ -76,6 +76,8 @@ pub fn init(config: &Config) -> Result<Handle, LogError> {
     let (filter, handle) = reload::Layer::new(filter(config)?);
     let filtered = tracing_subscriber::registry().with(filter).with(payload_clamp());
     filtered.with(output(config.format)?).try_init()?;
+    // The crates that speak through `log` would ask the filter at every frame whether to trace it.
+    log::set_max_level(log::LevelFilter::Debug);
     Ok(Handle(handle))
 }
 
