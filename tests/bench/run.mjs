@@ -1,0 +1,193 @@
+// Runs the load against chatd and its peer in turns, and makes the table. Started by tests/bench/run.
+
+import { execFileSync, spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { cpus, tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+
+const here = dirname(fileURLToPath(import.meta.url))
+const SECRET = 'a secret for the benchmark, long enough for HS256'
+
+// Rates are better when higher, costs when lower.
+const rate = (key) => ({ key, better: 'higher', show: (value) => thousands(value) })
+const cost = (key, unit) => ({ key, better: 'lower', show: (value) => `${value.toFixed(value < 10 ? 2 : 1)} ${unit}` })
+
+const SCENARIOS = {
+  'rooms-10': { name: 'Messages to rooms of 10', unit: 'deliveries', load: { scenario: 'messages', rooms: 100, size: 10, senders: 1 }, ...rate('delivered_per_cpu_second') },
+  'rooms-100': { name: 'Messages to rooms of 100', unit: 'deliveries', load: { scenario: 'messages', rooms: 10, size: 100, senders: 10 }, ...rate('delivered_per_cpu_second') },
+  'rooms-1000': { name: 'Messages to a room of 1,000', unit: 'deliveries', load: { scenario: 'messages', rooms: 1, size: 1000, senders: 100 }, ...rate('delivered_per_cpu_second') },
+  direct: { name: 'Direct messages', unit: 'sends', load: { scenario: 'messages', rooms: 200, size: 2, senders: 1 }, ...rate('acked_per_cpu_second') },
+  typing: { name: 'Typing in rooms of 10', unit: 'deliveries', load: { scenario: 'typing', rooms: 100, size: 10, senders: 1 }, ...rate('delivered_per_cpu_second') },
+  connects: { name: 'Connects', unit: 'connects', load: { scenario: 'connects', rooms: 100, size: 10 }, ...rate('connected_per_cpu_second') },
+  storm: { name: '1,000 devices reconnect at once', unit: 'reconnects', load: { scenario: 'storm', rooms: 100, size: 10 }, ...rate('connected_per_cpu_second') },
+  idle: { name: 'Memory of an idle connection (5,000)', unit: '', load: { scenario: 'idle', rooms: 500, size: 10 }, ...cost('kib_per_connection', 'KiB') },
+  'latency-ack': { name: 'Acknowledgement, median (99 %)', unit: '', paced: 'rooms-10', load: { scenario: 'paced', rooms: 100, size: 10, senders: 1 }, ...cost('ack_ms', 'ms') },
+  'latency-delivery': { name: 'Delivery, median (99 %)', unit: '', paced: 'rooms-10', same: 'latency-ack', ...cost('delivery_ms', 'ms') },
+}
+const SERVERS = ['node', 'chatd']
+
+const { values: options } = parseArgs({
+  options: {
+    scenario: { type: 'string' },
+    runs: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '5' },
+    server: { type: 'string', default: 'both' },
+    quick: { type: 'boolean', default: false },
+    'node-synchronous': { type: 'string', default: 'NORMAL' },
+    help: { type: 'boolean', default: false },
+  },
+})
+if (options.help) {
+  console.log(`tests/bench/run [--scenario A,B] [--server both|chatd|node] [--runs 5] [--seconds 5] [--quick]
+                [--node-synchronous NORMAL|FULL]
+
+scenarios: ${Object.keys(SCENARIOS).join(', ')}`)
+  process.exit()
+}
+const runs = options.quick ? 1 : Number(options.runs)
+const seconds = options.quick ? 2 : Number(options.seconds)
+const servers = options.server === 'both' ? SERVERS : [options.server]
+const chosen = options.scenario ? options.scenario.split(',') : Object.keys(SCENARIOS)
+for (const key of chosen) if (!SCENARIOS[key]) throw new Error(`no such scenario: ${key}`)
+
+// One core for the server, one for the load.
+const [SERVER_CORE, LOAD_CORE] = cpus().length > 1 ? ['0', '1'] : ['0', '0']
+
+async function freePort() {
+  const server = createServer()
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+function start(server, port, dir) {
+  const config = join(dir, 'config.toml')
+  writeFileSync(config, `[server]\nlisten = ["127.0.0.1:${port}"]\nstate_dir = ${JSON.stringify(dir)}\n[auth]\nsecret = ${JSON.stringify(SECRET)}\n${readFileSync(join(here, 'chatd.toml'))}`)
+  const command = {
+    chatd: [process.env.CHATD_BIN, '--config', config],
+    node: [process.execPath, join(here, 'peer.mjs')],
+  }[server]
+  const env = { ...process.env, PORT: port, SECRET, DATABASE: join(dir, 'peer.db'), SYNCHRONOUS: options['node-synchronous'], NODE_ENV: 'production' }
+  return spawn('taskset', ['-c', SERVER_CORE, ...command], { env, stdio: ['ignore', 'ignore', 'inherit'] })
+}
+
+async function ready(port, child) {
+  for (;;) {
+    if (child.exitCode !== null) throw new Error('the server ended before it was ready')
+    try {
+      const answer = await fetch(`http://127.0.0.1:${port}/socket.io/?EIO=4&transport=polling`)
+      await answer.text()
+      if (answer.ok) return
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }
+}
+
+function load(args) {
+  const flags = Object.entries(args).flatMap(([key, value]) => [`--${key}`, String(value)])
+  const child = spawn('taskset', ['-c', LOAD_CORE, process.env.LOAD_BIN, ...flags], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let out = ''
+  child.stdout.on('data', (chunk) => (out += chunk))
+  return new Promise((resolve, reject) => {
+    child.on('exit', (code) => (code === 0 ? resolve(JSON.parse(out)) : reject(new Error(`the load ended with ${code}`))))
+  })
+}
+
+async function measure(server, args) {
+  const dir = mkdtempSync(join(tmpdir(), 'chatd-bench-'))
+  const port = await freePort()
+  const child = start(server, port, dir)
+  const ended = new Promise((resolve) => child.on('exit', resolve))
+  try {
+    await ready(port, child)
+    return await load({ port, peer: server, pid: child.pid, secret: SECRET, seconds, ...args })
+  } finally {
+    child.kill('SIGKILL')
+    await ended
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+const thousands = (value) => Math.round(value).toLocaleString('en-US')
+const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]
+const number = (value) => (typeof value === 'object' ? value.p50 : value)
+
+const results = {}
+for (const key of chosen) for (const server of servers) results[key] = { ...results[key], [server]: [] }
+
+for (let run = 1; run <= runs; run += 1) {
+  for (const key of chosen) {
+    const scenario = SCENARIOS[key]
+    for (const server of servers) {
+      if (scenario.same && chosen.includes(scenario.same)) {
+        results[key][server].push(results[scenario.same][server].at(-1))
+        continue
+      }
+      const args = { ...(SCENARIOS[scenario.same] ?? scenario).load }
+      // Both at half of what the slower one reached at the same work, else at a rate that either can hold.
+      if (scenario.paced) {
+        const reached = servers.flatMap((each) => results[scenario.paced]?.[each] ?? []).map((result) => result.acked_per_second)
+        args.rate = reached.length > 0 ? Math.min(...reached) / 2 : 1000
+      }
+      const result = await measure(server, args)
+      results[key][server].push(result)
+      const value = result[scenario.key]
+      process.stderr.write(`${run}/${runs} ${key} ${server}: ${scenario.show(number(value))}${result.complaint ? ` — ${result.complaint}` : ''}\n`)
+    }
+  }
+}
+
+// The table.
+
+function cell(scenario, list) {
+  const values = list.map((result) => result[scenario.key])
+  const middle = median(values.map(number))
+  if (typeof values[0] === 'object') return `${scenario.show(middle)} (${scenario.show(median(values.map((value) => value.p99)))})`
+  const spread = values.length > 1 ? ` (${scenario.show(Math.min(...values))} – ${scenario.show(Math.max(...values))})` : ''
+  return `${scenario.show(middle)}${spread}`
+}
+
+function ratio(scenario, { node, chatd }) {
+  const [a, b] = [chatd, node].map((list) => median(list.map((result) => number(result[scenario.key]))))
+  return `${(scenario.better === 'higher' ? a / b : b / a).toFixed(2)} ×`
+}
+
+/** The load was the bottleneck: it was busy all the time, and the server was not. */
+const bound = (result) => result.own_busy > 0.85 && result.server_busy < 0.85
+
+const version = (command, ...args) => execFileSync(command, args, { encoding: 'utf8' }).trim()
+const lines = [
+  `chatd ${version(process.env.CHATD_BIN, '--version').split(' ').at(-1)} (\`durability = "full"\`) and socket.io ${JSON.parse(readFileSync(join(here, 'package.json'))).dependencies['socket.io']} on Node ${process.versions.node} with better-sqlite3 (\`synchronous = ${options['node-synchronous']}\`), ${cpus()[0].model.trim()}, one core for the server and one for the load, ${runs} run${runs > 1 ? 's' : ''} of ${seconds} s in turns; medians (lowest – highest). Rates are by second of the server's CPU time. Latencies are at half of the load that the slower one can carry, median of the runs' medians (of their 99th percentiles).`,
+  '',
+  `| | ${servers.map((server) => ({ node: 'Node', chatd: 'chatd' })[server]).join(' | ')} |${servers.length > 1 ? ' chatd is better by |' : ''}`,
+  `|---|${servers.map(() => '---:|').join('')}${servers.length > 1 ? '---:|' : ''}`,
+]
+let failed = false
+const notes = []
+for (const key of chosen) {
+  const scenario = SCENARIOS[key]
+  const cells = servers.map((server) => cell(scenario, results[key][server]))
+  lines.push(`| ${scenario.name}${scenario.unit ? `, ${scenario.unit} a CPU-second` : ''} | ${cells.join(' | ')} |${servers.length > 1 ? ` ${ratio(scenario, results[key])} |` : ''}`)
+  for (const server of servers) {
+    const list = results[key][server]
+    const sum = (field) => list.reduce((total, result) => total + (result[field] ?? 0), 0)
+    if (sum('lost') + sum('again') + sum('failed') > 0) {
+      notes.push(`${key}: ${server} lost ${sum('lost')} deliveries, made ${sum('again')} twice, failed ${sum('failed')} requests.`)
+      failed ||= server === 'chatd'
+    }
+    if (list.some(bound)) notes.push(`${key}: the load was the bottleneck for ${server}.`)
+  }
+}
+const clean = notes.length === 0
+lines.push('', clean ? 'Nothing was lost, nothing came twice, and the load was never the bottleneck.' : notes.join('\n'))
+console.log(lines.join('\n'))
+
+const out = join(here, '../../target/bench')
+mkdirSync(out, { recursive: true })
+writeFileSync(join(out, 'results.json'), JSON.stringify({ at: new Date(), runs, seconds, results }, null, 2))
+process.exitCode = failed ? 1 : 0
