@@ -19,7 +19,7 @@ pub fn mentioned(tx: &Tx<'_>, seat: &Seat, content: &str, now: Time) -> Result<V
     let mut users: Vec<UserId> = Vec::new();
     for spellings in mention::candidates(content) {
         for spelling in spellings {
-            if tx.is_present(seat, spelling, now)? {
+            if tx.is_present(&seat.marks(), spelling, now)? {
                 let user = UserId::stored(spelling);
                 if !users.contains(&user) {
                     users.push(user);

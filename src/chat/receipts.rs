@@ -1,7 +1,8 @@
 //! Receipts: how far each member has the messages, and has read them. Both are high-water marks that never go back.
 //!
 //! `message:delivered` by the server's word is gathered for a short while: of many messages and devices only the
-//! furthest mark of each member matters. The larger the conversation, the longer the while.
+//! furthest mark of each member matters. The larger the conversation, and the more conversations wait, the longer the
+//! while.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use crate::domain::id::{ConversationId, MessageId, UserId};
 use crate::domain::message::Message;
 use crate::domain::time::Time;
 use crate::store::error::Abort;
-use crate::store::{LastOf, Seat, Tx};
+use crate::store::{LastOf, Marks, Tx};
 
 /// Marks that wait to be stored and told.
 #[derive(Default)]
@@ -47,9 +48,12 @@ impl Receipts {
         change(window);
     }
 
-    fn take_due(&self, is_due: impl Fn(&ConversationId, &Window) -> bool) -> Vec<(ConversationId, Window)> {
+    /// Takes out the windows that are due; `is_due` also gets how many wait.
+    fn take_due(&self, is_due: impl Fn(&ConversationId, &Window, usize) -> bool) -> Vec<(ConversationId, Window)> {
         let mut windows = self.0.lock();
-        let due: Vec<_> = windows.iter().filter(|(id, window)| is_due(id, window)).map(|(id, _)| id.clone()).collect();
+        let waiting = windows.len();
+        let due = windows.iter().filter(|(id, window)| is_due(id, window, waiting));
+        let due: Vec<_> = due.map(|(id, _)| id.clone()).collect();
         due.into_iter().filter_map(|id| windows.remove_entry(&id)).collect()
     }
 }
@@ -80,18 +84,17 @@ impl Chat {
 
     /// Stores and tells the marks that have waited long enough. Called every [`super::TICK`].
     pub async fn flush_receipts(&self) {
-        let due = self.receipts.take_due(|id, window| {
+        let due = self.receipts.take_due(|id, window, waiting| {
             let followers = self.roster.room(id).map_or(0, |room| room.followers());
-            let patience =
-                Duration::from_millis(followers as u64).clamp(Duration::from_millis(50), Duration::from_secs(1));
-            window.opened.elapsed() >= patience
+            let patience = Duration::from_millis((followers + waiting) as u64);
+            window.opened.elapsed() >= patience.clamp(Duration::from_millis(50), Duration::from_secs(1))
         });
         self.store_receipts(due).await;
     }
 
     /// Stores and tells all marks that wait, before the store closes.
     pub async fn settle_receipts(&self) {
-        let all = self.receipts.take_due(|_, _| true);
+        let all = self.receipts.take_due(|_, _, _| true);
         self.store_receipts(all).await;
     }
 
@@ -118,12 +121,12 @@ impl Chat {
             .write(move |tx| {
                 let now = Time::now();
                 for (id, window) in &mut windows {
-                    if let (Some(live), Some(seat)) = (&mut window.live, window.marks.keys().next()) {
-                        let seat = tx.seat(id, seat)?;
-                        retain_present(tx, seat.as_ref(), live, now)?;
+                    let Some(room) = tx.marks_of(id)? else { continue };
+                    if let Some(live) = &mut window.live {
+                        retain_present(tx, &room, live, now)?;
                     }
                     for (user, seq) in &window.marks {
-                        raise_delivered(tx, id, user, *seq, window.live.as_ref())?;
+                        raise_delivered(tx, &room, id, user, *seq, window.live.as_ref())?;
                     }
                 }
                 Ok(())
@@ -144,7 +147,8 @@ impl Chat {
         self.store
             .write(move |tx| {
                 let (seated, message) = seat::take_at(tx, id, &user, Time::now())?;
-                raise_delivered(tx, &message.conversation, &user, message.seq, None)?;
+                let marks = seated.seat.marks();
+                raise_delivered(tx, &marks, &message.conversation, &user, message.seq, None)?;
                 Ok(seated.member.delivered_seq.max(message.seq))
             })
             .await
@@ -164,7 +168,7 @@ impl Chat {
                 if !tx.raise_read(&seated.seat, message.seq)? {
                     return Ok((seated.member.read_seq, seated.member.unread(last_seq)));
                 }
-                let senders = tx.senders(&seated.seat, seated.member.read_seq, message.seq, &actor.user)?;
+                let senders = tx.senders(&seated.seat.marks(), seated.member.read_seq, message.seq, &actor.user)?;
                 for last in senders {
                     let mark = mark(&message.conversation, &actor.user, &last, now);
                     // What was read was delivered, also where that had not been told yet.
@@ -188,11 +192,10 @@ impl Chat {
 }
 
 /// Whoever is out of the conversation since they wrote is told no more of it.
-fn retain_present(tx: &Tx<'_>, seat: Option<&Seat>, live: &mut Live, now: Time) -> Result<(), Abort> {
+fn retain_present(tx: &Tx<'_>, marks: &Marks, live: &mut Live, now: Time) -> Result<(), Abort> {
     let mut gone = Vec::new();
     for sender in live.last_of.keys() {
-        let is_present = seat.map(|seat| tx.is_present(seat, sender.as_str(), now)).transpose()?.unwrap_or(false);
-        if !is_present {
+        if !tx.is_present(marks, sender.as_str(), now)? {
             gone.push(sender.clone());
         }
     }
@@ -203,23 +206,20 @@ fn retain_present(tx: &Tx<'_>, seat: Option<&Seat>, live: &mut Live, now: Time) 
 /// Raises a member's mark and tells the senders of what it covers anew.
 fn raise_delivered(
     tx: &mut Tx<'_>,
+    marks: &Marks,
     id: &ConversationId,
     user: &UserId,
     seq: u64,
     live: Option<&Live>,
 ) -> Result<(), Abort> {
-    let Some(seat) = tx.seat(id, user)? else { return Ok(()) };
-    let Some(before) = seat.member.as_ref().map(|member| member.delivered_seq) else { return Ok(()) };
     // A mark beyond the last message would hide that later ones were not delivered.
-    let seq = seq.min(seat.conversation.last_seq);
-    if seq <= before || !tx.raise_delivered(&seat, seq)? {
-        return Ok(());
-    }
+    let seq = seq.min(marks.last_seq);
+    let Some(before) = tx.raise_delivered(marks, user, seq)? else { return Ok(()) };
     let now = Time::now();
     // Where the mark rises over live messages only, their senders are known without asking the store.
     let senders: Vec<LastOf> = match live.filter(|live| before + 1 >= live.first_seq) {
         Some(live) => live.last_of.values().filter(|last| last.seq > before && last.seq <= seq).cloned().collect(),
-        None => tx.senders(&seat, before, seq, user)?,
+        None => tx.senders(marks, before, seq, user)?,
     };
     for last in senders.iter().filter(|last| last.sender != *user) {
         let mark = mark(id, user, last, now);

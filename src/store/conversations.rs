@@ -3,6 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::error::Error;
+use super::members::Marks;
 use super::{Query, Tx, rows};
 use crate::domain::access::Member;
 use crate::domain::conversation::{Conversation, Overview};
@@ -15,6 +16,12 @@ pub struct Seat {
     pub(super) user_key: Option<i64>,
     pub conversation: Conversation,
     pub member: Option<Member>,
+}
+
+impl Seat {
+    pub fn marks(&self) -> Marks {
+        Marks { conversation_key: self.conversation_key, last_seq: self.conversation.last_seq }
+    }
 }
 
 /// Where a page of the list of conversations ended.

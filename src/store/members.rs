@@ -17,6 +17,12 @@ pub struct LastOf {
     pub seq: u64,
 }
 
+/// A conversation as receipts see it.
+pub struct Marks {
+    pub(super) conversation_key: i64,
+    pub last_seq: u64,
+}
+
 /// Messages that a receipt may look back at to find whom to tell.
 const MAX_RECEIPT_RANGE: u64 = 1_000;
 
@@ -42,13 +48,20 @@ impl Query<'_> {
         Ok(found.collect::<Result<_, _>>()?)
     }
 
+    pub fn marks_of(&self, conversation: &ConversationId) -> Result<Option<Marks>, Error> {
+        let mut statement = self.connection.prepare_cached("SELECT id, last_seq FROM conversations WHERE cid = ?1")?;
+        let found = statement
+            .query_row([conversation], |row| Ok(Marks { conversation_key: row.get(0)?, last_seq: row.get(1)? }));
+        Ok(found.optional()?)
+    }
+
     /// Whether `user` is in the conversation and may see it now.
-    pub fn is_present(&self, seat: &Seat, user: &str, now: Time) -> Result<bool, Error> {
+    pub fn is_present(&self, marks: &Marks, user: &str, now: Time) -> Result<bool, Error> {
         let mut statement = self.connection.prepare_cached(
             "SELECT 1 FROM users u JOIN members m ON m.user = u.id AND m.conversation = ?1 \
              WHERE u.uid = ?2 AND (m.banned_until IS NULL OR m.banned_until <= ?3)",
         )?;
-        Ok(statement.exists(params![seat.conversation_key, user, now])?)
+        Ok(statement.exists(params![marks.conversation_key, user, now])?)
     }
 
     /// All who are in the conversation and may see it now.
@@ -83,7 +96,7 @@ impl Query<'_> {
 
     /// The senders of the messages in `(after, up_to]` who may still see them, each with the last of theirs; `but` is
     /// left out.
-    pub fn senders(&self, seat: &Seat, after: u64, up_to: u64, but: &UserId) -> Result<Vec<LastOf>, Error> {
+    pub fn senders(&self, marks: &Marks, after: u64, up_to: u64, but: &UserId) -> Result<Vec<LastOf>, Error> {
         let from = after.max(up_to.saturating_sub(MAX_RECEIPT_RANGE));
         let mut statement = self.connection.prepare_cached(
             "SELECT u.uid, g.mid, MAX(g.seq) FROM messages g JOIN users u ON u.id = g.sender \
@@ -91,7 +104,7 @@ impl Query<'_> {
              WHERE g.conversation = ?1 AND g.seq > ?2 AND g.seq <= ?3 AND u.uid <> ?4 \
                AND (m.banned_until IS NULL OR m.banned_until <= ?5) GROUP BY g.sender",
         )?;
-        let found = statement.query_map(params![seat.conversation_key, from, up_to, but, Time::now()], |row| {
+        let found = statement.query_map(params![marks.conversation_key, from, up_to, but, Time::now()], |row| {
             Ok(LastOf { sender: row.get(0)?, message: row.get(1)?, seq: row.get(2)? })
         })?;
         Ok(found.collect::<Result<_, _>>()?)
@@ -144,16 +157,21 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Raises how far the user of `seat` has the messages; false where they had come as far before.
-    pub fn raise_delivered(&mut self, seat: &Seat, seq: u64) -> Result<bool, Error> {
-        let raised = self
-            .connection
-            .prepare_cached(
-                "UPDATE members SET delivered_seq = ?3 \
-                 WHERE conversation = ?1 AND user = ?2 AND delivered_seq < ?3",
-            )?
-            .execute(params![seat.conversation_key, seat.user_key, seq])?;
-        Ok(raised > 0)
+    /// Raises how far a member has the messages, and tells how far they had come before; None where they had come as
+    /// far, or are no member.
+    pub fn raise_delivered(&mut self, marks: &Marks, user: &UserId, seq: u64) -> Result<Option<u64>, Error> {
+        let mut known = self.connection.prepare_cached(
+            "SELECT u.id, m.delivered_seq FROM users u JOIN members m ON m.conversation = ?1 AND m.user = u.id \
+             WHERE u.uid = ?2 AND m.delivered_seq < ?3",
+        )?;
+        let known = known.query_row(params![marks.conversation_key, user, seq], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, u64>(1)?))
+        });
+        let Some((user_key, before)) = known.optional()? else { return Ok(None) };
+        self.connection
+            .prepare_cached("UPDATE members SET delivered_seq = ?3 WHERE conversation = ?1 AND user = ?2")?
+            .execute(params![marks.conversation_key, user_key, seq])?;
+        Ok(Some(before))
     }
 
     /// Raises how far the user of `seat` has read, and counts anew which messages behind that are their own.

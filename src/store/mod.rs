@@ -29,7 +29,7 @@ use tokio::sync::oneshot;
 use self::config::Config;
 pub use self::conversations::{ListCursor, Seat};
 use self::error::{Abort, Error, OpenError};
-pub use self::members::LastOf;
+pub use self::members::{LastOf, Marks};
 pub use self::messages::{MAX_PAGE_BYTES, Page};
 pub use self::query::Query;
 pub use self::search::Search;

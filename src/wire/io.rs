@@ -121,7 +121,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Io<S> {
             count += 1;
         }
         let cx = &mut Context::from_waker(&self.waker);
-        let written = Pin::new(&mut self.inner).poll_write_vectored(cx, &slices[..count]);
+        // One piece goes out by the cheaper system call.
+        let written = match &slices[..count] {
+            [one] => Pin::new(&mut self.inner).poll_write(cx, one),
+            many => Pin::new(&mut self.inner).poll_write_vectored(cx, many),
+        };
         match &written {
             Poll::Pending => self.link.blocked(),
             Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
