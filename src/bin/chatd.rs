@@ -1,5 +1,8 @@
-use std::process::ExitCode;
+//! The daemon.
 
-fn main() -> ExitCode {
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> std::process::ExitCode {
     chatd::chatd()
 }
