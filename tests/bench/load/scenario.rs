@@ -232,10 +232,11 @@ async fn storm(world: &Rc<World>) -> Value {
     let epoch = clients[0].epoch.borrow().clone();
     let last_seq = world.args.senders;
     sleep(world.args.warm_up()).await;
+    let began = Instant::now();
     let mut all = Window::default();
     let mut back_ms = Vec::new();
     let mut back = 0;
-    while back == 0 || all.seconds < world.args.seconds {
+    while back == 0 || began.elapsed() < world.args.window() {
         let start = world.snapshot();
         clients.drain(..).for_each(Client::cut);
         clients = connect_all(world, rooms.clone(), usize::MAX, |room| {
