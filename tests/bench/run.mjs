@@ -128,7 +128,11 @@ async function measure(server, args) {
 }
 
 const thousands = (value) => Math.round(value).toLocaleString('en-US')
-const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]
+function median(values) {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.slice(Math.ceil(sorted.length / 2) - 1, Math.floor(sorted.length / 2) + 1)
+  return middle.reduce((sum, value) => sum + value, 0) / middle.length
+}
 const number = (value) => (typeof value === 'object' ? value.p50 : value)
 
 /** What is behind the figure: the clock's rate, and how busy both cores were. */
@@ -219,11 +223,12 @@ for (const key of chosen) {
       notes.push(`${key}: ${server} lost ${sum('lost')} deliveries, made ${sum('again')} twice, failed ${sum('failed')} requests.`)
       failed ||= server === 'chatd'
     }
-    const beside = list.filter(disturbed).length
-    if (beside > 0) notes.push(`${key}: something else was at work beside ${server} in ${beside} of ${list.length} runs.`)
     if (list.some(bound)) notes.push(`${key}: the load was the bottleneck for ${server}.`)
   }
 }
+const all = Object.values(results).flatMap((each) => Object.values(each).flat())
+const beside = all.filter(disturbed).length
+if (beside > 0) notes.push(`Something else was at work on the machine in ${beside} of ${all.length} measurements: the figures are not to be relied on.`)
 const clean = notes.length === 0
 lines.push('', clean ? 'Nothing was lost, nothing came twice, the load was never the bottleneck, and the machine did little else.' : notes.join('\n'))
 console.log(lines.join('\n'))
