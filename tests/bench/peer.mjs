@@ -16,11 +16,11 @@ db.pragma(`synchronous = ${SYNCHRONOUS}`)
 db.exec(`
   CREATE TABLE messages (
     id TEXT PRIMARY KEY, conversation TEXT NOT NULL, seq INTEGER NOT NULL, sender TEXT NOT NULL,
-    content TEXT NOT NULL, at INTEGER NOT NULL
+    content TEXT NOT NULL, client_id TEXT, at INTEGER NOT NULL
   );
   CREATE UNIQUE INDEX messages_by_seq ON messages (conversation, seq);
 `)
-const insert = db.prepare('INSERT INTO messages (id, conversation, seq, sender, content, at) VALUES (?, ?, ?, ?, ?, ?)')
+const insert = db.prepare('INSERT INTO messages (id, conversation, seq, sender, content, client_id, at) VALUES (?, ?, ?, ?, ?, ?, ?)')
 
 const server = createServer()
 const io = new Server(server, { perMessageDeflate: DEFLATE ? { threshold: 1024 } : false })
@@ -42,14 +42,14 @@ io.on('connection', (socket) => {
     ack({ ok: true })
   })
 
-  socket.on('message:send', ({ conversationId, content }, ack) => {
+  socket.on('message:send', ({ conversationId, content, clientId }, ack) => {
     if (!socket.rooms.has(conversationId)) return ack({ ok: false, error: { code: 'FORBIDDEN' } })
     if (typeof content !== 'string') return ack({ ok: false, error: { code: 'INVALID' } })
     const seq = (seqs.get(conversationId) ?? 0) + 1
     seqs.set(conversationId, seq)
     const at = new Date()
-    const message = { id: randomUUID(), conversationId, seq, senderId: socket.data.user, content, type: 'text', timestamp: at.toISOString() }
-    insert.run(message.id, conversationId, seq, message.senderId, content, at.getTime())
+    const message = { id: randomUUID(), conversationId, seq, senderId: socket.data.user, content, type: 'text', timestamp: at.toISOString(), clientId }
+    insert.run(message.id, conversationId, seq, message.senderId, content, clientId, at.getTime())
     socket.to(conversationId).emit('message:new', message)
     ack({ ok: true, message, duplicate: false })
   })

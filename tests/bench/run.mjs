@@ -1,9 +1,9 @@
 // Runs the load against chatd and its peer in turns, and makes the table. Started by tests/bench/run.
 
 import { execFileSync, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { cpus, tmpdir } from 'node:os'
+import { cpus, release } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -19,6 +19,7 @@ const SCENARIOS = {
   'rooms-10': { name: 'Messages to rooms of 10', unit: 'deliveries', load: { scenario: 'messages', rooms: 100, size: 10, senders: 1 }, ...rate('delivered_per_cpu_second') },
   'rooms-100': { name: 'Messages to rooms of 100', unit: 'deliveries', load: { scenario: 'messages', rooms: 10, size: 100, senders: 10 }, ...rate('delivered_per_cpu_second') },
   'rooms-1000': { name: 'Messages to a room of 1,000', unit: 'deliveries', load: { scenario: 'messages', rooms: 1, size: 1000, senders: 100 }, ...rate('delivered_per_cpu_second') },
+  'rooms-1000-alone': { name: 'The same, one message at a time', unit: 'deliveries', load: { scenario: 'messages', rooms: 1, size: 1000, senders: 1 }, ...rate('delivered_per_cpu_second') },
   direct: { name: 'Direct messages', unit: 'sends', load: { scenario: 'messages', rooms: 200, size: 2, senders: 1 }, ...rate('acked_per_cpu_second') },
   typing: { name: 'Typing in rooms of 10', unit: 'deliveries', load: { scenario: 'typing', rooms: 100, size: 10, senders: 1 }, ...rate('delivered_per_cpu_second') },
   connects: { name: 'Connects', unit: 'connects', load: { scenario: 'connects', rooms: 100, size: 10 }, ...rate('connected_per_cpu_second') },
@@ -36,13 +37,19 @@ const { values: options } = parseArgs({
     seconds: { type: 'string', default: '5' },
     server: { type: 'string', default: 'both' },
     quick: { type: 'boolean', default: false },
+    rooms: { type: 'string' },
+    // On the disk of the checkout: `/tmp` may be memory, where a sync to the disk costs nothing.
+    out: { type: 'string', default: join(here, '../../target/bench') },
     'node-synchronous': { type: 'string', default: 'NORMAL' },
     help: { type: 'boolean', default: false },
   },
 })
 if (options.help) {
   console.log(`tests/bench/run [--scenario A,B] [--server both|chatd|node] [--runs 5] [--seconds 5] [--quick]
-                [--node-synchronous NORMAL|FULL]
+                [--node-synchronous NORMAL|FULL] [--rooms N] [--out DIR]
+
+--rooms has fewer or more rooms of the same size. A run is a server of its own: it warms up for a second, or two in
+all, before the window of --seconds. Exit status 1: chatd lost something, made something twice or refused it.
 
 scenarios: ${Object.keys(SCENARIOS).join(', ')}`)
   process.exit()
@@ -51,7 +58,11 @@ const runs = options.quick ? 1 : Number(options.runs)
 const seconds = options.quick ? 2 : Number(options.seconds)
 const servers = options.server === 'both' ? SERVERS : [options.server]
 const chosen = options.scenario ? options.scenario.split(',') : Object.keys(SCENARIOS)
-for (const key of chosen) if (!SCENARIOS[key]) throw new Error(`no such scenario: ${key}`)
+const unknown = [...servers.filter((server) => !SERVERS.includes(server)), ...chosen.filter((key) => !SCENARIOS[key])]
+if (unknown.length > 0) {
+  console.error(`tests/bench/run: unknown: ${unknown.join(', ')}; see --help`)
+  process.exit(2)
+}
 
 // One core for the server, one for the load.
 const [SERVER_CORE, LOAD_CORE] = cpus().length > 1 ? ['0', '1'] : ['0', '0']
@@ -72,12 +83,13 @@ function start(server, port, dir) {
     node: [process.execPath, join(here, 'peer.mjs')],
   }[server]
   const env = { ...process.env, PORT: port, SECRET, DATABASE: join(dir, 'peer.db'), SYNCHRONOUS: options['node-synchronous'], NODE_ENV: 'production' }
-  return spawn('taskset', ['-c', SERVER_CORE, ...command], { env, stdio: ['ignore', 'ignore', 'inherit'] })
+  const log = openSync(join(options.out, `${server}.log`), 'a')
+  return spawn('taskset', ['-c', SERVER_CORE, ...command], { env, stdio: ['ignore', log, log] })
 }
 
 async function ready(port, child) {
   for (;;) {
-    if (child.exitCode !== null) throw new Error('the server ended before it was ready')
+    if (child.exitCode !== null) throw new Error(`the server ended before it was ready: see ${options.out}`)
     try {
       const answer = await fetch(`http://127.0.0.1:${port}/socket.io/?EIO=4&transport=polling`)
       await answer.text()
@@ -99,24 +111,41 @@ function load(args) {
 }
 
 async function measure(server, args) {
-  const dir = mkdtempSync(join(tmpdir(), 'chatd-bench-'))
+  const dir = mkdtempSync(join(options.out, 'state-'))
   const port = await freePort()
   const child = start(server, port, dir)
   const ended = new Promise((resolve) => child.on('exit', resolve))
   try {
     await ready(port, child)
-    return await load({ port, peer: server, pid: child.pid, secret: SECRET, seconds, ...args })
+    return await load({ port, peer: server, pid: child.pid, secret: SECRET, seconds, ...args, rooms: options.rooms ?? args.rooms })
   } finally {
-    child.kill('SIGKILL')
+    child.kill('SIGTERM')
+    const patience = setTimeout(() => child.kill('SIGKILL'), 10_000)
     await ended
+    clearTimeout(patience)
     rmSync(dir, { recursive: true, force: true })
   }
 }
 
 const thousands = (value) => Math.round(value).toLocaleString('en-US')
-const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]
+function median(values) {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.slice(Math.ceil(sorted.length / 2) - 1, Math.floor(sorted.length / 2) + 1)
+  return middle.reduce((sum, value) => sum + value, 0) / middle.length
+}
 const number = (value) => (typeof value === 'object' ? value.p50 : value)
 
+/** What is behind the figure: the clock's rate, and how busy both cores were. */
+function background(scenario, result) {
+  const wall = result[scenario.key.replace('_per_cpu_second', '_per_second')]
+  const parts = scenario.better === 'higher' ? [`${thousands(wall)} by the clock`] : []
+  if (result.back_ms) parts.push(`all back in ${thousands(result.back_ms)} ms`)
+  if (result.server_busy) parts.push(`server ${percent(result.server_busy)}, load ${percent(result.own_busy)}, others ${percent(result.others_busy)} of a core`)
+  return parts.length > 0 ? ` (${parts.join('; ')})` : ''
+}
+const percent = (share) => `${Math.round(share * 100)} %`
+
+mkdirSync(options.out, { recursive: true })
 const results = {}
 for (const key of chosen) for (const server of servers) results[key] = { ...results[key], [server]: [] }
 
@@ -137,7 +166,7 @@ for (let run = 1; run <= runs; run += 1) {
       const result = await measure(server, args)
       results[key][server].push(result)
       const value = result[scenario.key]
-      process.stderr.write(`${run}/${runs} ${key} ${server}: ${scenario.show(number(value))}${result.complaint ? ` — ${result.complaint}` : ''}\n`)
+      process.stderr.write(`${run}/${runs} ${key} ${server}: ${scenario.show(number(value))}${background(scenario, result)}${result.complaint ? ` — ${result.complaint}` : ''}\n`)
     }
   }
 }
@@ -160,9 +189,23 @@ function ratio(scenario, { node, chatd }) {
 /** The load was the bottleneck: it was busy all the time, and the server was not. */
 const bound = (result) => result.own_busy > 0.85 && result.server_busy < 0.85
 
+/** Something else was at work on the machine, which lowers every figure; the kernel's own disk writer stays below this. */
+const disturbed = (result) => result.others_busy > 0.25
+
 const version = (command, ...args) => execFileSync(command, args, { encoding: 'utf8' }).trim()
+const locked = JSON.parse(readFileSync(join(here, 'package.json'))).dependencies
+const conditions = {
+  at: new Date(),
+  cpu: cpus()[0].model.trim(),
+  cores: { server: SERVER_CORE, load: LOAD_CORE, of: cpus().length },
+  kernel: release(),
+  chatd: { version: version(process.env.CHATD_BIN, '--version').split(' ').at(-1), durability: 'full' },
+  node: { version: process.versions.node, ...locked, synchronous: options['node-synchronous'] },
+  runs,
+  seconds,
+}
 const lines = [
-  `chatd ${version(process.env.CHATD_BIN, '--version').split(' ').at(-1)} (\`durability = "full"\`) and socket.io ${JSON.parse(readFileSync(join(here, 'package.json'))).dependencies['socket.io']} on Node ${process.versions.node} with better-sqlite3 (\`synchronous = ${options['node-synchronous']}\`), ${cpus()[0].model.trim()}, one core for the server and one for the load, ${runs} run${runs > 1 ? 's' : ''} of ${seconds} s in turns; medians (lowest – highest). Rates are by second of the server's CPU time. Latencies are at half of the load that the slower one can carry, median of the runs' medians (of their 99th percentiles).`,
+  `chatd ${conditions.chatd.version} (\`durability = "full"\`) and socket.io ${locked['socket.io']} on Node ${conditions.node.version} with better-sqlite3 (\`synchronous = ${options['node-synchronous']}\`), ${conditions.cpu}, one core for the server and one for the load, ${runs} run${runs > 1 ? 's' : ''} of ${seconds} s in turns; medians (lowest – highest). Rates are by second of the server's CPU time, with 100 messages of 100 bytes on their way to 1,000 devices (between 200 pairs where they are direct). Latencies are at half of the load that the slower one can carry, median of the runs' medians (of their 99th percentiles).`,
   '',
   `| | ${servers.map((server) => ({ node: 'Node', chatd: 'chatd' })[server]).join(' | ')} |${servers.length > 1 ? ' chatd is better by |' : ''}`,
   `|---|${servers.map(() => '---:|').join('')}${servers.length > 1 ? '---:|' : ''}`,
@@ -183,11 +226,12 @@ for (const key of chosen) {
     if (list.some(bound)) notes.push(`${key}: the load was the bottleneck for ${server}.`)
   }
 }
+const all = Object.values(results).flatMap((each) => Object.values(each).flat())
+const beside = all.filter(disturbed).length
+if (beside > 0) notes.push(`Something else was at work on the machine in ${beside} of ${all.length} measurements: the figures are not to be relied on.`)
 const clean = notes.length === 0
-lines.push('', clean ? 'Nothing was lost, nothing came twice, and the load was never the bottleneck.' : notes.join('\n'))
+lines.push('', clean ? 'Nothing was lost, nothing came twice, the load was never the bottleneck, and the machine did little else.' : notes.join('\n'))
 console.log(lines.join('\n'))
 
-const out = join(here, '../../target/bench')
-mkdirSync(out, { recursive: true })
-writeFileSync(join(out, 'results.json'), JSON.stringify({ at: new Date(), runs, seconds, results }, null, 2))
+writeFileSync(join(options.out, 'results.json'), JSON.stringify({ ...conditions, results }, null, 2))
 process.exitCode = failed ? 1 : 0

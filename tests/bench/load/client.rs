@@ -2,17 +2,18 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::io;
 use std::rc::Rc;
 
 use memchr::memmem;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
-use tokio::net::tcp::OwnedWriteHalf;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use crate::frame;
-use crate::tally::{self, Seen, Tally};
+use crate::tally::{self, Mark, Seen, Tally};
 use crate::world::{World, add};
 use crate::{Peer, Scenario};
 
@@ -22,14 +23,16 @@ const CLOSE: u8 = 8;
 pub struct Client {
     world: Rc<World>,
     write: OwnedWriteHalf,
-    room: String,
-    /// Its number among the senders of its room.
-    sender: Option<usize>,
+    room: usize,
+    /// Its number in its room.
+    index: usize,
+    resumes: bool,
     tally: RefCell<Tally>,
+    /// Messages sent, or typing begun and ended.
     sent: Cell<u32>,
-    /// When the requests that are not acknowledged yet were sent: answers come in the order of requests.
-    asked_at: RefCell<VecDeque<u64>>,
-    typing: Cell<bool>,
+    /// Number and time of the requests that are not acknowledged yet: answers come in the order of requests.
+    asked: RefCell<VecDeque<(u64, u64)>>,
+    requests: Cell<u64>,
     ready: Cell<bool>,
     closed: Cell<bool>,
     reader: RefCell<Option<AbortHandle>>,
@@ -39,81 +42,60 @@ pub struct Client {
 }
 
 /// Who connects, and with what.
-pub struct Login<'a> {
-    pub user: &'a str,
-    pub room: String,
-    pub sender: Option<usize>,
+pub struct Login {
+    pub room: usize,
+    pub index: usize,
     /// `resume` of the handshake, as JSON.
     pub resume: Option<String>,
 }
 
 impl Client {
     /// Connects and waits until the server has let it in. None where it did not.
-    pub async fn connect(world: &Rc<World>, login: Login<'_>) -> Option<Rc<Client>> {
-        let port = world.args.port;
-        let stream = TcpStream::connect(("127.0.0.1", port)).await;
-        let mut stream = match stream {
-            Ok(stream) => stream,
+    pub async fn connect(world: &Rc<World>, login: Login) -> Option<Rc<Client>> {
+        match Self::enter(world, login).await {
+            Ok(client) => Some(client),
             Err(error) => {
-                world.complain(format!("connect: {error}"));
-                return None;
-            }
-        };
-        let _ = stream.set_nodelay(true);
-        let request = format!(
-            "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\n\
-             Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        );
-        let head = async {
-            stream.write_all(request.as_bytes()).await?;
-            let mut head = Vec::new();
-            while !head.ends_with(b"\r\n\r\n") {
-                head.push(stream.read_u8().await?);
-            }
-            Ok::<_, std::io::Error>(head)
-        };
-        match head.await {
-            Ok(head) if head.starts_with(b"HTTP/1.1 101") => {}
-            Ok(head) => {
-                world.complain(String::from_utf8_lossy(&head).into_owned());
-                return None;
-            }
-            Err(error) => {
-                world.complain(format!("upgrade: {error}"));
-                return None;
+                world.complain(format!("not let in: {error}"));
+                None
             }
         }
+    }
+
+    async fn enter(world: &Rc<World>, login: Login) -> io::Result<Rc<Client>> {
+        let mut stream = TcpStream::connect(("127.0.0.1", world.args.port)).await?;
+        stream.set_nodelay(true)?;
+        let waiting = frame::upgrade(&mut stream).await?;
         let (read, write) = stream.into_split();
         let client = Rc::new(Client {
             world: Rc::clone(world),
             write,
             room: login.room,
-            sender: login.sender,
+            index: login.index,
+            resumes: login.resume.is_some(),
             tally: RefCell::default(),
             sent: Cell::new(0),
-            asked_at: RefCell::default(),
-            typing: Cell::new(false),
+            asked: RefCell::default(),
+            requests: Cell::new(0),
             ready: Cell::new(false),
             closed: Cell::new(false),
             reader: RefCell::default(),
             epoch: RefCell::default(),
             changed: Notify::new(),
         });
-        let token = world.token(login.user);
+        let token = world.token(&tally::user(login.room, login.index));
         let resume = login.resume.map(|resume| format!(r#","resume":{resume}"#)).unwrap_or_default();
         client.send(&format!(r#"40{{"token":"{token}"{resume}}}"#));
-        let reader = tokio::task::spawn_local(Rc::clone(&client).read(read));
+        let reader = tokio::task::spawn_local(Rc::clone(&client).read(read, waiting));
         *client.reader.borrow_mut() = Some(reader.abort_handle());
         while !client.ready.get() && !client.closed.get() {
             client.changed.notified().await;
         }
-        client.ready.get().then_some(client)
+        if client.ready.get() { Ok(client) } else { Err(io::Error::other("the server ended the connection")) }
     }
 
-    /// Reads until the connection ends.
-    async fn read(self: Rc<Self>, mut read: tokio::net::tcp::OwnedReadHalf) {
-        // What does not make a whole frame yet. Clients of one thread could share the rest, but need not.
-        let mut waiting: Vec<u8> = Vec::new();
+    /// Reads until the connection ends. `waiting` is what does not make a whole frame yet.
+    async fn read(self: Rc<Self>, mut read: OwnedReadHalf, mut waiting: Vec<u8>) {
+        waiting = self.take(&waiting).to_vec();
         let mut chunk = vec![0; 16 * 1024];
         while let Ok(count @ 1..) = read.read(&mut chunk).await {
             let rest = if waiting.is_empty() {
@@ -151,17 +133,20 @@ impl Client {
             self.ack(ack);
         } else if packet.starts_with(br#"42["message:new""#) {
             self.delivery(packet);
-        } else if packet.starts_with(br#"42["typing:"#) {
-            add(&self.world.counts.typed, 1);
+        } else if let Some(typing) = packet.strip_prefix(br#"42["typing:"#) {
+            self.typing(typing);
         } else if packet.starts_with(br#"42["connected""#) {
             let epoch = memmem::find(packet, br#""epoch":""#).map(|at| &packet[at + 9..]);
             let epoch = epoch.and_then(|rest| rest.split(|byte| *byte == b'"').next()).unwrap_or_default();
             *self.epoch.borrow_mut() = String::from_utf8_lossy(epoch).into_owned();
-            self.enter();
+            if self.resumes && memmem::find(packet, br#""status":"complete""#).is_none() {
+                self.world.complain(String::from_utf8_lossy(packet).into_owned());
+            }
+            self.let_in();
         } else if packet.starts_with(b"40") {
             // chatd greets behind it, when the device follows its conversations.
             if self.world.args.peer == Peer::Node {
-                self.enter();
+                self.let_in();
             }
         } else if packet.starts_with(br#"42["conversation:updated""#) {
             add(&self.world.counts.joined, 1);
@@ -170,25 +155,27 @@ impl Client {
         }
     }
 
-    fn enter(&self) {
+    fn let_in(&self) {
         self.ready.set(true);
         add(&self.world.counts.ready, 1);
         self.changed.notify_waiters();
     }
 
     fn ack(&self, ack: &[u8]) {
-        if memmem::find(&ack[..ack.len().min(40)], br#""ok":true"#).is_none() {
-            self.world.complain(String::from_utf8_lossy(ack).into_owned());
+        let Some((number, asked_at)) = self.asked.borrow_mut().pop_front() else {
+            self.world.complain("an answer that nobody asked for");
+            return;
+        };
+        let is_answer = ack.strip_prefix(number.to_string().as_bytes()).is_some_and(|rest| rest.first() == Some(&b'['));
+        if !is_answer || memmem::find(&ack[..ack.len().min(40)], br#""ok":true"#).is_none() {
+            self.world.complain(format!("request {number} was answered {}", String::from_utf8_lossy(ack)));
             return;
         }
         add(&self.world.counts.acked, 1);
-        let asked_at = self.asked_at.borrow_mut().pop_front();
-        if self.world.measuring.get()
-            && let Some(asked_at) = asked_at
-        {
+        if self.world.measuring.get() {
             self.world.latencies.borrow_mut().ack.push((self.world.micros() - asked_at) as u32);
         }
-        if self.world.running.get() && self.sender.is_some() {
+        if self.world.running.get() && self.is_sender() {
             match self.world.args.scenario {
                 Scenario::Messages => self.say(),
                 Scenario::Typing => self.type_on(),
@@ -198,49 +185,72 @@ impl Client {
     }
 
     fn delivery(&self, packet: &[u8]) {
-        let counts = &self.world.counts;
-        let content = memmem::find(packet, br#""content":""#).and_then(|at| tally::parse(&packet[at + 11..]));
-        let Some((sender, number, sent_at)) = content else {
-            self.world.complain("a message that nobody sent");
+        let mark = memmem::find(packet, br#""content":""#).and_then(|at| Mark::parse(&packet[at + 11..]));
+        let Some(mark) = mark.filter(|mark| mark.room == self.room && mark.sender != self.index) else {
+            self.world.complain(format!("not for this device: {}", String::from_utf8_lossy(packet)));
             return;
         };
-        match self.tally.borrow_mut().see(sender, number) {
-            Seen::Next => {}
-            Seen::Gap(missing) => add(&counts.lost, u64::from(missing)),
-            Seen::Again => {
-                add(&counts.again, 1);
-                return;
-            }
-        }
-        add(&counts.delivered, 1);
-        if self.world.measuring.get() {
-            let micros = self.world.micros() - sent_at;
+        let seen = self.tally.borrow_mut().see(mark.sender, mark.number);
+        if self.count(seen) && self.world.measuring.get() {
+            let micros = self.world.micros() - mark.sent_at_micros;
             self.world.latencies.borrow_mut().delivery.push(micros as u32);
         }
     }
 
+    /// `start",…` or `stop",…`
+    fn typing(&self, packet: &[u8]) {
+        let user = memmem::find(packet, br#""userId":""#).and_then(|at| tally::parse_user(&packet[at + 10..]));
+        let Some((_, sender)) = user.filter(|&(room, index)| room == self.room && index != self.index) else {
+            self.world.complain(format!("not for this device: {}", String::from_utf8_lossy(packet)));
+            return;
+        };
+        let seen = self.tally.borrow_mut().see_typing(sender, packet.starts_with(b"start"));
+        self.count(seen);
+    }
+
+    /// True where it was not seen before.
+    fn count(&self, seen: Seen) -> bool {
+        let counts = &self.world.counts;
+        match seen {
+            Seen::Next => {}
+            Seen::Gap(missing) => add(&counts.lost, u64::from(missing)),
+            Seen::Again => {
+                add(&counts.again, 1);
+                return false;
+            }
+        }
+        add(&counts.delivered, 1);
+        true
+    }
+
     /// Sends the next message to its room.
     pub fn say(&self) {
-        let number = self.sent.get() + 1;
-        self.sent.set(number);
-        let now = self.world.micros();
-        let content = tally::content(self.sender.unwrap_or(0), number, now, self.world.args.bytes);
-        let room = &self.room;
-        self.emit("message:send", &format!(r#"{{"conversationId":"{room}","content":"{content}"}}"#));
+        let number = self.next();
+        let mark = Mark { room: self.room, sender: self.index, number, sent_at_micros: self.world.micros() };
+        let (id, content) = (self.conversation(), mark.content(self.world.args.bytes));
+        self.emit(
+            "message:send",
+            &format!(r#"{{"conversationId":"{id}","content":"{content}","clientId":"{number:08}"}}"#),
+        );
     }
 
     /// Starts to type, or stops: everybody else in the room is told of each.
     pub fn type_on(&self) {
-        let typing = !self.typing.replace(!self.typing.get());
-        let name = if typing { "typing:start" } else { "typing:stop" };
-        let room = &self.room;
-        self.emit(name, &format!(r#"{{"conversationId":"{room}"}}"#));
+        let name = if self.next() % 2 == 1 { "typing:start" } else { "typing:stop" };
+        self.emit(name, &format!(r#"{{"conversationId":"{}"}}"#, self.conversation()));
+    }
+
+    fn next(&self) -> u32 {
+        self.sent.set(self.sent.get() + 1);
+        self.sent.get()
     }
 
     /// Emits with an acknowledgement.
     pub fn emit(&self, name: &str, payload: &str) {
-        self.asked_at.borrow_mut().push_back(self.world.micros());
-        self.send(&format!(r#"421["{name}",{payload}]"#));
+        let number = self.requests.get();
+        self.requests.set(number + 1);
+        self.asked.borrow_mut().push_back((number, self.world.micros()));
+        self.send(&format!(r#"42{number}["{name}",{payload}]"#));
     }
 
     fn send(&self, packet: &str) {
@@ -255,21 +265,26 @@ impl Client {
         }
     }
 
-    pub fn sent(&self) -> u32 {
-        self.sent.get()
+    /// How many answers it waits for.
+    pub fn unanswered(&self) -> u64 {
+        self.asked.borrow().len() as u64
     }
 
-    /// How many of a sender's messages have come.
-    pub fn seen(&self, sender: usize) -> u32 {
-        self.tally.borrow().last(sender)
+    /// How many of a sender's events have not come.
+    pub fn missing(&self, sender: &Client) -> u64 {
+        u64::from(sender.sent.get() - self.tally.borrow().last(sender.index))
     }
 
-    pub fn sender(&self) -> Option<usize> {
-        self.sender
+    pub fn is_sender(&self) -> bool {
+        self.index < self.world.args.senders
     }
 
-    pub fn room(&self) -> &str {
-        &self.room
+    pub fn room(&self) -> usize {
+        self.room
+    }
+
+    pub fn conversation(&self) -> String {
+        conversation(self.room)
     }
 
     /// Drops the connection without a word, as a network does.
@@ -279,4 +294,9 @@ impl Client {
             reader.abort();
         }
     }
+}
+
+/// The id of a room's conversation.
+pub fn conversation(room: usize) -> String {
+    format!("room-{room}")
 }

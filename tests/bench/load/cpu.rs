@@ -14,6 +14,16 @@ pub fn seconds(pid: u32) -> f64 {
     (ticks(11) + ticks(12)) / TICKS
 }
 
+/// Seconds that all cores were at work, whoever for; time that a hypervisor took away counts as well.
+pub fn machine_seconds() -> f64 {
+    let stat = fs::read_to_string("/proc/stat").expect("the kernel counts");
+    let line = stat.lines().next().and_then(|line| line.strip_prefix("cpu ")).expect("all cores come first");
+    // user, nice, system, idle, iowait, irq, softirq, steal; guests are counted among the users.
+    let ticks: Vec<f64> = line.split_whitespace().take(8).map(|field| field.parse().expect("a number")).collect();
+    let idle = ticks[3] + ticks[4];
+    (ticks.iter().sum::<f64>() - idle) / TICKS
+}
+
 /// Resident memory in KiB.
 pub fn resident_kib(pid: u32) -> f64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");

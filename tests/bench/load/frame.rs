@@ -1,6 +1,33 @@
-//! WebSocket frames as far as a load needs them (RFC 6455): short texts out, whole frames in.
+//! WebSocket as far as a load needs it (RFC 6455): the upgrade, short texts out, whole frames in.
 
-/// A text frame from a client. It is masked with zero, which costs nothing and is legal.
+use std::io;
+
+use memchr::memmem;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// Makes the connection a WebSocket to the Socket.IO endpoint; what the server sent behind its agreement.
+pub async fn upgrade(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let request = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n\
+                   Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    stream.write_all(request.as_bytes()).await?;
+    let mut head = Vec::with_capacity(512);
+    loop {
+        if stream.read_buf(&mut head).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if let Some(at) = memmem::find(&head, b"\r\n\r\n") {
+            let rest = head.split_off(at + 4);
+            let is_open = head.starts_with(b"HTTP/1.1 101");
+            return if is_open { Ok(rest) } else { Err(io::Error::other(String::from_utf8_lossy(&head).into_owned())) };
+        }
+    }
+}
+
+/// Any but zero, which servers recognise and then skip the unmasking that real clients make them do.
+const MASK: [u8; 4] = [0x5a, 0xc3, 0x17, 0x8e];
+
+/// A text frame from a client.
 pub fn text(payload: &str, out: &mut Vec<u8>) {
     out.push(0x81);
     match payload.len() {
@@ -14,8 +41,8 @@ pub fn text(payload: &str, out: &mut Vec<u8>) {
             out.extend_from_slice(&(len as u64).to_be_bytes());
         }
     }
-    out.extend_from_slice(&[0; 4]);
-    out.extend_from_slice(payload.as_bytes());
+    out.extend_from_slice(&MASK);
+    out.extend(payload.bytes().zip(MASK.into_iter().cycle()).map(|(byte, mask)| byte ^ mask));
 }
 
 /// A frame of the server.

@@ -65,14 +65,21 @@ pub struct Args {
     /// Messages a second over all senders, where they are paced.
     #[arg(long, default_value_t = 1000.0)]
     pub rate: f64,
-    /// Length of the measured window, behind a second of warming up.
+    /// Length of the measured window.
     #[arg(long, default_value_t = 5.0)]
     pub seconds: f64,
+    /// Seconds of the same work before it.
+    #[arg(long, default_value_t = 1.0)]
+    pub warm_up: f64,
 }
 
 impl Args {
     pub fn window(&self) -> Duration {
         Duration::from_secs_f64(self.seconds)
+    }
+
+    pub fn warm_up(&self) -> Duration {
+        Duration::from_secs_f64(self.warm_up)
     }
 }
 

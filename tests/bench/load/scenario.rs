@@ -1,5 +1,6 @@
 //! What is measured: each scenario sets its rooms up, warms up, measures a window, and counts what is missing at the end.
 
+use std::ops::Range;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -7,15 +8,21 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::client::{Client, Login};
+use crate::client::{Client, Login, conversation};
+use crate::tally::user;
 use crate::world::{Window, World, add, percentile};
 use crate::{Peer, Scenario, cpu};
 
 /// Clients that connect at the same time while a scenario is set up.
 const CONNECTING: usize = 32;
-const WARM_UP: Duration = Duration::from_secs(1);
-/// How long the last deliveries may take to come.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Without progress for so long, what is still missing has got lost.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a delivery that nobody waits for has to show up.
+const AFTERMATH: Duration = Duration::from_millis(200);
+/// How long the server has to itself between two storms.
+const CALM: Duration = Duration::from_millis(200);
+/// Rooms whose connections are there before memory is counted: what a server allocates once is no connection's.
+const ROOMS_BEFORE: usize = 50;
 
 pub async fn run(world: Rc<World>) -> Value {
     let mut report = match world.args.scenario {
@@ -34,50 +41,50 @@ pub async fn run(world: Rc<World>) -> Value {
     report
 }
 
-/// All clients of all rooms, in their rooms.
-async fn set_up(world: &Rc<World>) -> Vec<Rc<Client>> {
-    let clients = connect_all(world, CONNECTING, |_| None).await;
-    let (rooms, size) = (world.args.rooms, world.args.size);
+/// All clients of these rooms, in their rooms.
+async fn set_up(world: &Rc<World>, rooms: Range<usize>) -> Vec<Rc<Client>> {
+    let clients = connect_all(world, rooms, CONNECTING, |_| None).await;
     match world.args.peer {
-        Peer::Chatd => {
-            for room in 0..rooms {
-                let members: Vec<_> = (1..size).map(|index| user(room, index)).collect();
-                let id = format!("room-{room}");
-                let body = json!({ "id": id, "type": "group", "members": members });
-                clients[room * size].emit("conversation:create", &body.to_string());
-            }
-            // Each device is told when it follows the conversation; those who made one know by the acknowledgement.
-            settle(|| world.counts.acked.get() + world.counts.joined.get() >= (rooms * size) as u64).await;
-        }
-        Peer::Node => {
-            for client in &clients {
-                client.emit("conversation:join", &json!({ "conversationId": client.room() }).to_string());
-            }
-            settle(|| world.counts.acked.get() >= clients.len() as u64).await;
-        }
+        Peer::Chatd => create(world, &clients).await,
+        Peer::Node => join(&clients).await,
     }
-    world.counts.acked.set(0);
     clients
 }
 
-fn user(room: usize, index: usize) -> String {
-    format!("u{room}-{index}")
+/// The first client of each room makes its conversation; the others follow it as soon as they are members.
+async fn create(world: &World, clients: &[Rc<Client>]) {
+    let size = world.args.size;
+    let kind = if size == 2 { "direct" } else { "group" };
+    let joined = world.counts.joined.get();
+    for room in clients.chunks(size) {
+        let members: Vec<_> = (1..size).map(|index| user(room[0].room(), index)).collect();
+        let body = json!({ "id": room[0].conversation(), "type": kind, "members": members });
+        room[0].emit("conversation:create", &body.to_string());
+    }
+    let told = (clients.len() - clients.len() / size) as u64;
+    settle(|| world.counts.joined.get() - joined >= told && unanswered(clients) == 0).await;
 }
 
-async fn connect_all(world: &Rc<World>, at_once: usize, resume: impl Fn(usize) -> Option<String>) -> Vec<Rc<Client>> {
-    let (rooms, size, senders) = (world.args.rooms, world.args.size, world.args.senders);
-    let mut clients = Vec::with_capacity(rooms * size);
-    let all: Vec<_> = (0..rooms).flat_map(|room| (0..size).map(move |index| (room, index))).collect();
+/// A socket.io server forgets a connection's rooms with the connection: each client asks for its own.
+async fn join(clients: &[Rc<Client>]) {
+    for client in clients {
+        client.emit("conversation:join", &json!({ "conversationId": client.conversation() }).to_string());
+    }
+    settle(|| unanswered(clients) == 0).await;
+}
+
+async fn connect_all(
+    world: &Rc<World>,
+    rooms: Range<usize>,
+    at_once: usize,
+    resume: impl Fn(usize) -> Option<String>,
+) -> Vec<Rc<Client>> {
+    let size = world.args.size;
+    let mut clients = Vec::with_capacity(rooms.len() * size);
+    let all: Vec<_> = rooms.flat_map(|room| (0..size).map(move |index| (room, index))).collect();
     for some in all.chunks(at_once) {
-        let connecting = some.iter().map(|&(room, index)| {
-            let resume = resume(room);
-            async move {
-                let user = user(room, index);
-                let sender = (index < senders).then_some(index);
-                let login = Login { user: &user, room: format!("room-{room}"), sender, resume };
-                Client::connect(world, login).await
-            }
-        });
+        let connecting =
+            some.iter().map(|&(room, index)| Client::connect(world, Login { room, index, resume: resume(room) }));
         for client in join_all(connecting).await {
             clients.push(client.unwrap_or_else(|| panic!("a client was not let in: {:?}", world.complaint.borrow())));
         }
@@ -85,20 +92,24 @@ async fn connect_all(world: &Rc<World>, at_once: usize, resume: impl Fn(usize) -
     clients
 }
 
+fn unanswered(clients: &[Rc<Client>]) -> u64 {
+    clients.iter().map(|client| client.unanswered()).sum()
+}
+
 async fn settle(is_done: impl Fn() -> bool) {
     let began = Instant::now();
     while !is_done() {
-        assert!(began.elapsed() < PATIENCE, "the rooms were not made");
-        sleep(Duration::from_millis(5)).await;
+        assert!(began.elapsed() < 4 * PATIENCE, "the rooms were not made");
+        sleep(Duration::from_millis(1)).await;
     }
 }
 
 fn senders(clients: &[Rc<Client>]) -> impl Iterator<Item = &Rc<Client>> {
-    clients.iter().filter(|client| client.sender().is_some())
+    clients.iter().filter(|client| client.is_sender())
 }
 
 async fn messages(world: &Rc<World>) -> Value {
-    let clients = set_up(world).await;
+    let clients = set_up(world, 0..world.args.rooms).await;
     world.running.set(true);
     if world.args.scenario == Scenario::Paced {
         let paced: Vec<_> = senders(&clients).cloned().collect();
@@ -106,7 +117,26 @@ async fn messages(world: &Rc<World>) -> Value {
     } else {
         senders(&clients).for_each(|client| client.say());
     }
-    sleep(WARM_UP).await;
+    let mut report = exchange(world, &clients).await;
+    let mut latencies = world.latencies.borrow_mut();
+    let latency = |values: &mut Vec<u32>| json!({ "p50": percentile(values, 0.5), "p99": percentile(values, 0.99) });
+    merge(
+        &mut report,
+        json!({ "ack_ms": latency(&mut latencies.ack), "delivery_ms": latency(&mut latencies.delivery) }),
+    );
+    report
+}
+
+async fn typing(world: &Rc<World>) -> Value {
+    let clients = set_up(world, 0..world.args.rooms).await;
+    world.running.set(true);
+    senders(&clients).for_each(|client| client.type_on());
+    exchange(world, &clients).await
+}
+
+/// Warms up and measures what senders that run already bring about.
+async fn exchange(world: &World, clients: &[Rc<Client>]) -> Value {
+    sleep(world.args.warm_up()).await;
     world.measuring.set(true);
     let (acked, delivered) = (world.counts.acked.get(), world.counts.delivered.get());
     let start = world.snapshot();
@@ -115,15 +145,8 @@ async fn messages(world: &Rc<World>) -> Value {
     let (acked, delivered) = (world.counts.acked.get() - acked, world.counts.delivered.get() - delivered);
     world.measuring.set(false);
     world.running.set(false);
-    count_missing(world, &clients).await;
-    let mut latencies = world.latencies.borrow_mut();
-    let mut report = rates(&window, &[("acked", acked), ("delivered", delivered)]);
-    let latency = |values: &mut Vec<u32>| json!({ "p50": percentile(values, 0.5), "p99": percentile(values, 0.99) });
-    merge(
-        &mut report,
-        json!({ "ack_ms": latency(&mut latencies.ack), "delivery_ms": latency(&mut latencies.delivery) }),
-    );
-    report
+    count_missing(world, clients).await;
+    rates(&window, &[("acked", acked), ("delivered", delivered)])
 }
 
 /// Sends at the given rate, each sender in its turn.
@@ -141,69 +164,54 @@ async fn pace(world: Rc<World>, senders: Vec<Rc<Client>>) {
 }
 
 /// Waits for what is still on its way, then counts what each device did not get of each sender.
-async fn count_missing(world: &Rc<World>, clients: &[Rc<Client>]) {
+async fn count_missing(world: &World, clients: &[Rc<Client>]) {
     let missing = || -> u64 {
         let of_room = |room: &[Rc<Client>]| -> u64 {
             let pairs = senders(room).flat_map(|sender| room.iter().map(move |client| (sender, client)));
             let others = pairs.filter(|(sender, client)| !Rc::ptr_eq(sender, client));
-            others.map(|(sender, client)| u64::from(sender.sent() - client.seen(sender.sender().unwrap_or(0)))).sum()
+            others.map(|(sender, client)| client.missing(sender)).sum()
         };
         clients.chunks(world.args.size).map(of_room).sum()
     };
-    let began = Instant::now();
-    while missing() > 0 && began.elapsed() < PATIENCE {
+    let progress = || world.counts.delivered.get() + world.counts.acked.get();
+    let mut last = (progress(), Instant::now());
+    while missing() + unanswered(clients) > 0 && last.1.elapsed() < PATIENCE {
         sleep(Duration::from_millis(50)).await;
+        if progress() != last.0 {
+            last = (progress(), Instant::now());
+        }
     }
     add(&world.counts.lost, missing());
-}
-
-async fn typing(world: &Rc<World>) -> Value {
-    let clients = set_up(world).await;
-    world.running.set(true);
-    senders(&clients).for_each(|client| client.type_on());
-    sleep(WARM_UP).await;
-    let typed = world.counts.typed.get();
-    let start = world.snapshot();
-    sleep(world.args.window()).await;
-    let window = world.since(&start);
-    let typed = world.counts.typed.get() - typed;
-    world.running.set(false);
-    let expected = || world.counts.acked.get() * (world.args.size as u64 - 1);
-    let began = Instant::now();
-    while world.counts.typed.get() < expected() && began.elapsed() < Duration::from_secs(3) {
-        sleep(Duration::from_millis(50)).await;
+    for _ in 0..unanswered(clients) {
+        world.complain("a request was never answered");
     }
-    // What was acknowledged after the last look may have been told before it.
-    add(&world.counts.lost, expected().saturating_sub(world.counts.typed.get()));
-    rates(&window, &[("delivered", typed)])
+    sleep(AFTERMATH).await;
 }
 
 /// Connects and leaves, again and again.
 async fn connects(world: &Rc<World>) -> Value {
-    let clients = set_up(world).await;
+    let clients = set_up(world, 0..world.args.rooms).await;
     clients.into_iter().for_each(Client::cut);
-    sleep(WARM_UP).await;
-    let users = world.args.rooms * world.args.size;
-    let connector = |index: usize| {
+    sleep(world.args.warm_up()).await;
+    let (rooms, size) = (world.args.rooms, world.args.size);
+    let connector = |first: usize| {
         let world = Rc::clone(world);
         async move {
-            let mut at = index;
+            let mut at = first;
             while world.running.get() {
-                let (room, member) = (at / world.args.size % world.args.rooms, at % world.args.size);
-                let user = user(room, member);
-                let login = Login { user: &user, room: format!("room-{room}"), sender: None, resume: None };
+                let login = Login { room: at / size % rooms, index: at % size, resume: None };
                 match Client::connect(&world, login).await {
                     Some(client) => client.cut(),
                     // Where it is refused at once, this must not spin.
                     None => sleep(Duration::from_millis(10)).await,
                 }
-                at = (at + CONNECTING) % users;
+                at += CONNECTING;
             }
         }
     };
     world.running.set(true);
-    let connectors: Vec<_> = (0..CONNECTING).map(|index| tokio::task::spawn_local(connector(index))).collect();
-    sleep(WARM_UP).await;
+    let connectors: Vec<_> = (0..CONNECTING).map(|first| tokio::task::spawn_local(connector(first))).collect();
+    sleep(world.args.warm_up()).await;
     let ready = world.counts.ready.get();
     let start = world.snapshot();
     sleep(world.args.window()).await;
@@ -214,31 +222,50 @@ async fn connects(world: &Rc<World>) -> Value {
     rates(&window, &[("connected", ready)])
 }
 
-/// All are cut off at once and come back at once.
+/// All are cut off at once and come back at once, to where they were.
 async fn storm(world: &Rc<World>) -> Value {
-    let clients = set_up(world).await;
+    let rooms = 0..world.args.rooms;
+    let mut clients = set_up(world, rooms.clone()).await;
+    // A message in each room, so that there is something to be found complete.
+    senders(&clients).for_each(|client| client.say());
+    count_missing(world, &clients).await;
     let epoch = clients[0].epoch.borrow().clone();
-    clients.into_iter().for_each(Client::cut);
-    let start = world.snapshot();
+    let last_seq = world.args.senders;
+    sleep(world.args.warm_up()).await;
     let began = Instant::now();
-    let back = connect_all(world, usize::MAX, |room| {
-        // Nothing was said: a device that is back must get nothing, and chatd must find that out.
-        let is_known = world.args.peer == Peer::Chatd;
-        is_known.then(|| json!({ "epoch": epoch, "conversations": { format!("room-{room}"): 0 } }).to_string())
-    })
-    .await;
-    let seconds = began.elapsed().as_secs_f64();
-    let window = world.since(&start);
-    let mut report = rates(&window, &[("connected", back.len() as u64)]);
-    merge(&mut report, json!({ "back_seconds": seconds }));
+    let mut all = Window::default();
+    let mut back_ms = Vec::new();
+    let mut back = 0;
+    while back == 0 || began.elapsed() < world.args.window() {
+        let start = world.snapshot();
+        clients.drain(..).for_each(Client::cut);
+        clients = connect_all(world, rooms.clone(), usize::MAX, |room| {
+            let resume = json!({ "epoch": epoch, "conversations": { conversation(room): last_seq } });
+            (world.args.peer == Peer::Chatd).then(|| resume.to_string())
+        })
+        .await;
+        if world.args.peer == Peer::Node {
+            join(&clients).await;
+        }
+        let storm = world.since(&start);
+        back_ms.push(storm.seconds * 1000.0);
+        back += clients.len() as u64;
+        all += storm;
+        sleep(CALM).await;
+    }
+    back_ms.sort_by(f64::total_cmp);
+    let mut report = rates(&all, &[("connected", back)]);
+    merge(&mut report, json!({ "storms": back_ms.len(), "back_ms": back_ms[back_ms.len() / 2] }));
     report
 }
 
 /// Memory of connections that do nothing.
 async fn idle(world: &Rc<World>) -> Value {
+    let _first = set_up(world, 0..ROOMS_BEFORE).await;
+    sleep(world.args.warm_up()).await;
     let before = cpu::resident_kib(world.args.pid);
-    let clients = set_up(world).await;
-    sleep(Duration::from_secs(2)).await;
+    let clients = set_up(world, ROOMS_BEFORE..ROOMS_BEFORE + world.args.rooms).await;
+    sleep(2 * world.args.warm_up()).await;
     let after = cpu::resident_kib(world.args.pid);
     json!({ "connections": clients.len(), "kib_per_connection": (after - before) / clients.len() as f64 })
 }
@@ -250,6 +277,7 @@ fn rates(window: &Window, done: &[(&str, u64)]) -> Value {
         "server_cpu": window.server_cpu,
         "server_busy": window.server_cpu / window.seconds,
         "own_busy": window.own_cpu / window.seconds,
+        "others_busy": window.others_cpu / window.seconds,
     });
     for (name, count) in done {
         let count = *count as f64;

@@ -1,6 +1,6 @@
-//! Exactly once, in order: what a device got of each sender's messages.
+//! Exactly once, in order: what a device got of each sender's events.
 
-/// What one device has seen. Senders of a room are numbered from 0, and each numbers its messages from 1.
+/// What one device has seen. Senders of a room are numbered from 0, and each numbers its events from 1.
 #[derive(Default)]
 pub struct Tally {
     last: Vec<u32>,
@@ -31,30 +31,65 @@ impl Tally {
         }
     }
 
+    /// A start or a stop of typing, which has no number but its turn: the odd ones are starts. Where one is lost, the
+    /// next is out of turn, and the last number falls short of what was sent.
+    pub fn see_typing(&mut self, sender: usize, is_start: bool) -> Seen {
+        let next = self.last(sender) + 1;
+        if is_start == (next % 2 == 1) { self.see(sender, next) } else { Seen::Again }
+    }
+
     /// The last number of a sender that came.
     pub fn last(&self, sender: usize) -> u32 {
         self.last.get(sender).copied().unwrap_or(0)
     }
 }
 
-/// A message's content: who sent it, its number, when, and filling up to `bytes`.
-pub fn content(sender: usize, number: u32, micros: u64, bytes: usize) -> String {
-    let mut text = format!("b:{sender:04}:{number:08}:{micros:012}:");
-    while text.len() < bytes {
-        text.push_str("lorem ipsum dolor sit amet ");
-    }
-    text.truncate(bytes.max(PREFIX));
-    text
+/// What the content of a message says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    pub room: usize,
+    pub sender: usize,
+    pub number: u32,
+    pub sent_at_micros: u64,
 }
 
-/// Length of what [`parse`] reads.
-const PREFIX: usize = 29;
+/// Bytes of a content that [`Mark::parse`] reads.
+const MARK_BYTES: usize = 34;
 
-/// Sender, number and time of a content.
-pub fn parse(content: &[u8]) -> Option<(usize, u32, u64)> {
-    let text = std::str::from_utf8(content.get(..PREFIX)?).ok()?;
-    let mut parts = text.strip_prefix("b:")?.split(':');
-    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+impl Mark {
+    /// The content of the message, filled up to `bytes`.
+    pub fn content(&self, bytes: usize) -> String {
+        let Mark { room, sender, number, sent_at_micros } = self;
+        let mut text = format!("b:{room:04}:{sender:04}:{number:08}:{sent_at_micros:012}:");
+        while text.len() < bytes {
+            text.push_str("lorem ipsum dolor sit amet ");
+        }
+        text.truncate(bytes.max(MARK_BYTES));
+        text
+    }
+
+    pub fn parse(content: &[u8]) -> Option<Mark> {
+        let text = std::str::from_utf8(content.get(..MARK_BYTES)?).ok()?;
+        let mut parts = text.strip_prefix("b:")?.split(':');
+        Some(Mark {
+            room: parts.next()?.parse().ok()?,
+            sender: parts.next()?.parse().ok()?,
+            number: parts.next()?.parse().ok()?,
+            sent_at_micros: parts.next()?.parse().ok()?,
+        })
+    }
+}
+
+/// A user's name: its room, and its number there.
+pub fn user(room: usize, index: usize) -> String {
+    format!("u{room}-{index}")
+}
+
+/// Room and number of the user whose name `text` begins with, up to a quotation mark.
+pub fn parse_user(text: &[u8]) -> Option<(usize, usize)> {
+    let name = text.split(|byte| *byte == b'"').next()?;
+    let (room, index) = std::str::from_utf8(name).ok()?.strip_prefix('u')?.split_once('-')?;
+    Some((room.parse().ok()?, index.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -71,11 +106,31 @@ mod tests {
     }
 
     #[test]
+    fn typing_out_of_turn_is_noticed() {
+        let mut tally = Tally::default();
+        let seen: Vec<_> = [true, false, true, true, false].map(|is_start| tally.see_typing(0, is_start)).into();
+        assert_eq!(seen, [Seen::Next, Seen::Next, Seen::Next, Seen::Again, Seen::Next]);
+        let mut lossy = Tally::default();
+        // Of start, stop, start and stop, the first stop is lost.
+        for is_start in [true, true, false] {
+            lossy.see_typing(0, is_start);
+        }
+        assert_eq!(lossy.last(0), 2);
+    }
+
+    #[test]
     fn a_content_says_what_it_is() {
-        let text = content(17, 123_456, 42, 100);
+        let mark = Mark { room: 99, sender: 17, number: 123_456, sent_at_micros: 42 };
+        let text = mark.content(100);
         assert_eq!(text.len(), 100);
-        assert_eq!(parse(text.as_bytes()), Some((17, 123_456, 42)));
-        assert_eq!(parse(content(0, 1, 0, 5).as_bytes()), Some((0, 1, 0)));
-        assert_eq!(parse(b"b:short"), None);
+        assert_eq!(Mark::parse(text.as_bytes()), Some(mark));
+        assert_eq!(Mark::parse(mark.content(5).as_bytes()), Some(mark));
+        assert_eq!(Mark::parse(b"b:short"), None);
+    }
+
+    #[test]
+    fn a_user_says_where_it_belongs() {
+        assert_eq!(parse_user(format!("{}\",\"conversationId\"", user(7, 12)).as_bytes()), Some((7, 12)));
+        assert_eq!(parse_user(b"somebody\""), None);
     }
 }

@@ -29,7 +29,6 @@ pub struct Counts {
     pub lost: Cell<u64>,
     pub again: Cell<u64>,
     pub failed: Cell<u64>,
-    pub typed: Cell<u64>,
     pub ready: Cell<u64>,
     pub joined: Cell<u64>,
 }
@@ -45,13 +44,26 @@ pub struct Snapshot {
     at: Instant,
     server: f64,
     own: f64,
+    machine: f64,
 }
 
-/// What happened between two moments.
+/// What was used between two moments.
+#[derive(Default)]
 pub struct Window {
     pub seconds: f64,
     pub server_cpu: f64,
     pub own_cpu: f64,
+    /// What everything else on the machine used: beside neighbours, a server gets less done in its own CPU time too.
+    pub others_cpu: f64,
+}
+
+impl std::ops::AddAssign for Window {
+    fn add_assign(&mut self, other: Window) {
+        self.seconds += other.seconds;
+        self.server_cpu += other.server_cpu;
+        self.own_cpu += other.own_cpu;
+        self.others_cpu += other.others_cpu;
+    }
 }
 
 impl World {
@@ -84,15 +96,22 @@ impl World {
     }
 
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot { at: Instant::now(), server: cpu::seconds(self.args.pid), own: cpu::seconds(std::process::id()) }
+        Snapshot {
+            at: Instant::now(),
+            server: cpu::seconds(self.args.pid),
+            own: cpu::seconds(std::process::id()),
+            machine: cpu::machine_seconds(),
+        }
     }
 
     pub fn since(&self, start: &Snapshot) -> Window {
         let now = self.snapshot();
+        let (server_cpu, own_cpu) = (now.server - start.server, now.own - start.own);
         Window {
             seconds: (now.at - start.at).as_secs_f64(),
-            server_cpu: now.server - start.server,
-            own_cpu: now.own - start.own,
+            server_cpu,
+            own_cpu,
+            others_cpu: (now.machine - start.machine - server_cpu - own_cpu).max(0.0),
         }
     }
 }
