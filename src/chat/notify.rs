@@ -14,6 +14,8 @@ use crate::roster::Roster;
 use crate::store::error::Error;
 use crate::store::{Seat, Tx};
 
+const DIRECT_MEMBERS: usize = 2;
+
 /// The users that `content` mentions: of what stands behind an `@`, the ids of members.
 pub fn mentioned(tx: &Tx<'_>, seat: &Seat, content: &str, now: Time) -> Result<Vec<UserId>, Error> {
     let mut users: Vec<UserId> = Vec::new();
@@ -60,6 +62,10 @@ pub fn absent(
         NotifyMessages::All => true,
     };
     if !wanted {
+        return Ok(());
+    }
+    // Mostly both are here, and the store need not be asked.
+    if seat.conversation.kind == ConversationKind::Direct && roster.all_follow(&message.conversation, DIRECT_MEMBERS) {
         return Ok(());
     }
     for user in tx.present(seat, message.at)? {

@@ -149,9 +149,9 @@ impl Connection {
         self.outlet.has_room()
     }
 
-    /// Whether everything that was handed over has left this process.
+    /// Whether everything that was handed over has left this process, or never will.
     pub fn is_flushed(&self) -> bool {
-        self.outlet.is_flushed()
+        self.outlet.is_flushed() || self.outlet.is_closed()
     }
 
     /// Whether the session has ended, by whatever side.

@@ -214,6 +214,11 @@ impl Roster {
         self.users.get(user).is_some_and(|user| user.connections.iter().any(|one| room.is_followed_by(one.id)))
     }
 
+    /// Whether as many different users as `members` follow the conversation.
+    pub fn all_follow(&self, conversation: &ConversationId, members: usize) -> bool {
+        self.room(conversation).is_some_and(|room| room.followers() >= members && room.following_users() == members)
+    }
+
     /// The users here who share a conversation with `user`.
     pub fn peers(&self, user: &UserId) -> HashSet<UserId> {
         let conversations: Vec<_> =

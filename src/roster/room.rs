@@ -65,6 +65,11 @@ impl Room {
         self.0.read().followers.len()
     }
 
+    /// Different users among the followers.
+    pub fn following_users(&self) -> usize {
+        self.0.read().followers.values().map(|follower| &follower.connection.user).collect::<HashSet<_>>().len()
+    }
+
     /// Hands `packet` to every follower that `wants` it, and tells how many there are.
     pub fn deliver(&self, id: &ConversationId, packet: &Packet, wants: impl Fn(&Connection) -> bool) -> usize {
         let inner = self.0.read();

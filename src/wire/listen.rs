@@ -11,7 +11,7 @@ use http::header::UPGRADE;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -30,6 +30,10 @@ const MAX_BUFFER_BYTES: usize = 64 * 1024;
 
 /// How long to wait before the next try, where the system has no resources for one more connection.
 const BACKOFF: Duration = Duration::from_millis(100);
+
+/// Connections that may wait to be accepted, as far as the kernel's `somaxconn` allows: when all clients come back at
+/// once, one that finds no place tries again only after a second.
+const BACKLOG: u32 = 4_096;
 
 /// An address that could not be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -55,10 +59,23 @@ pub struct Reception {
 pub async fn bind(addresses: &[String]) -> Result<Vec<TcpListener>, BindError> {
     let mut listeners = Vec::new();
     for address in addresses {
-        let bound = TcpListener::bind(address.as_str()).await;
+        let bound = bind_one(address).await;
         listeners.push(bound.map_err(|source| BindError { address: address.clone(), source })?);
     }
     Ok(listeners)
+}
+
+async fn bind_one(address: &str) -> io::Result<TcpListener> {
+    let mut failure = None;
+    for found in tokio::net::lookup_host(address).await? {
+        let socket = if found.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() }?;
+        socket.set_reuseaddr(true)?;
+        match socket.bind(found).and_then(|()| socket.listen(BACKLOG)) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failure = Some(error),
+        }
+    }
+    Err(failure.unwrap_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the name has no address")))
 }
 
 impl Reception {
