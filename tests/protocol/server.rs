@@ -17,6 +17,7 @@ use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper_util::rt::TokioIo;
+use serde::de::{SeqAccess, Visitor};
 use serde::ser::SerializeTuple;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -64,13 +65,26 @@ async fn on_connect(socket: SocketRef, auth: TryData<Value>) {
 struct Arguments(Vec<rmpv::Value>);
 
 impl<'de> Deserialize<'de> for Arguments {
+    /// As a tuple, whatever its length: this is how the library hands over all arguments.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        /// As a newtype the library hands over the whole list, which begins with the name.
-        #[derive(Deserialize)]
-        struct List(Vec<rmpv::Value>);
-        let List(mut list) = List::deserialize(deserializer)?;
-        list.remove(0);
-        Ok(Arguments(list))
+        struct List;
+
+        impl<'de> Visitor<'de> for List {
+            type Value = Arguments;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("arguments")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Arguments, A::Error> {
+                let mut arguments = Vec::new();
+                while let Some(argument) = list.next_element()? {
+                    arguments.push(argument);
+                }
+                Ok(Arguments(arguments))
+            }
+        }
+        deserializer.deserialize_tuple(usize::MAX, List)
     }
 }
 
