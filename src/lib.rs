@@ -12,12 +12,14 @@
 //! | 2 | `chat` | the verbs: join, send, edit, read, history, … |
 //! | 3 | `session` | who a connection is and what it may still do |
 //! | 4 | `wire` | Socket.IO and HTTP in and out |
-//! | 5 | `daemon` | reads the configuration, builds every room in order, signals, drain |
+//! | 5 | `demo` | a chat page to try things out, and tokens for it |
+//! | 6 | `daemon` | reads the configuration, builds every room in order, signals, drain |
 
 mod auth;
 mod bus;
 mod chat;
 mod daemon;
+mod demo;
 mod domain;
 mod roster;
 mod session;

@@ -7,7 +7,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Map, Value};
 
 use super::config::Config;
-use super::sources::{self, LoadError};
+use super::sources::{self, LoadError, Sources};
 use crate::domain::id::UserId;
 use crate::domain::time::Time;
 use crate::domain::units::Span;
@@ -53,20 +53,36 @@ pub fn claim(text: &str) -> Result<(String, Value), MintError> {
 
 /// Signs a token that a verifier of the same configuration accepts.
 pub fn mint(config: &Config, state_dir: &Path, claims: Claims) -> Result<String, MintError> {
-    let (algorithm, key, kid) = signing_key(config, state_dir)?;
+    let sources = sources::read(config, Some(state_dir))?;
+    let (algorithm, key, kid) = signing_key(&sources).ok_or(MintError::CannotSign)?;
     let claims = fill(config, claims, Time::now())?;
     let header = Header { kid, ..Header::new(algorithm) };
     jsonwebtoken::encode(&header, &claims, &key).map_err(MintError::Sign)
 }
 
+/// Says why no token could be minted; writes nothing.
+pub fn check(config: &Config) -> Result<(), MintError> {
+    let sources = sources::read(config, None)?;
+    // Where nothing is configured, a secret is made at the start.
+    if !sources::has_no_key(config) && signing_key(&sources).is_none() {
+        return Err(MintError::CannotSign);
+    }
+    let claims = Claims {
+        user: UserId::stored("anybody"),
+        name: Some("Anybody".into()),
+        roles: Vec::new(),
+        ttl: Span::secs(1),
+        extra: Map::new(),
+    };
+    fill(config, claims, Time::now()).map(drop)
+}
+
 /// The first listed algorithm for which there is a shared secret.
-fn signing_key(config: &Config, state_dir: &Path) -> Result<(Algorithm, EncodingKey, Option<String>), MintError> {
-    let sources = sources::read(config, Some(state_dir))?;
-    let found = sources.algorithms.iter().find_map(|algorithm| {
+fn signing_key(sources: &Sources) -> Option<(Algorithm, EncodingKey, Option<String>)> {
+    sources.algorithms.iter().find_map(|algorithm| {
         let key = sources.keys.iter().find(|key| key.fits(*algorithm) && key.signing().is_some())?;
         Some((*algorithm, key.signing()?, key.kid().map(str::to_owned)))
-    });
-    found.ok_or(MintError::CannotSign)
+    })
 }
 
 fn fill(config: &Config, claims: Claims, now: Time) -> Result<Map<String, Value>, MintError> {

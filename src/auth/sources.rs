@@ -63,7 +63,8 @@ pub fn read(config: &Config, state_dir: Option<&Path>) -> Result<Sources, LoadEr
     if reader.problems.is_empty() { Ok(reader.found) } else { Err(LoadError { problems: reader.problems }) }
 }
 
-fn has_no_key(config: &Config) -> bool {
+/// Whether no key is configured at all.
+pub fn has_no_key(config: &Config) -> bool {
     config.secret.is_none()
         && config.secret_file.is_none()
         && config.public_key_file.is_none()

@@ -28,6 +28,10 @@ pub struct Args {
     #[arg(long, value_name = "ADDR")]
     pub listen: Vec<String>,
 
+    /// Serve a chat page at `/` that lets anybody in under any name, to try things out
+    #[arg(long)]
+    pub demo: bool,
+
     /// Keep the state here instead of in `server.state_dir`
     #[arg(long, value_name = "DIR", global = true)]
     pub state_dir: Option<PathBuf>,
@@ -75,6 +79,9 @@ impl Args {
         let mut flags = Vec::new();
         if !self.listen.is_empty() {
             flags.push(("--listen", "server.listen", self.listen.join(",")));
+        }
+        if self.demo {
+            flags.push(("--demo", "server.demo", true.to_string()));
         }
         if let Some(directory) = &self.state_dir {
             flags.push(("--state-dir", "server.state_dir", directory.display().to_string()));

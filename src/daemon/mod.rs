@@ -16,8 +16,6 @@ use clap::Parser;
 
 use args::{Args, Command};
 
-use crate::auth::Verifier;
-
 /// The entry point of the `chatd` binary.
 pub fn main() -> ExitCode {
     let args = Args::parse();
@@ -30,8 +28,8 @@ pub fn main() -> ExitCode {
         }
     };
     if args.check {
-        if let Err(error) = Verifier::check(&loaded.config.auth) {
-            eprintln!("{}", reload::located(&loaded, &error));
+        if let Err(problems) = reload::check_keys(&loaded) {
+            eprintln!("{problems}");
             return exit::CONFIG.into();
         }
         println!("configuration ok: {}", loaded.sources.summary());

@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 
 use super::config::{self, Change, Inputs, Loaded, Problems};
 use super::logging;
+use crate::auth::mint::{self, MintError};
 use crate::auth::{self, Verifier};
 use crate::{chat, session, wire};
 
@@ -88,11 +89,31 @@ pub fn load_verifier(
     state_dir: &std::path::Path,
     previous: Option<&Verifier>,
 ) -> Result<Verifier, Problems> {
-    Verifier::load(&loaded.config.auth, state_dir, previous).map_err(|error| located(loaded, &error))
+    let verifier = Verifier::load(&loaded.config.auth, state_dir, previous).map_err(|error| located(loaded, &error))?;
+    check_demo(loaded)?;
+    Ok(verifier)
+}
+
+/// What keeps the keys of `[auth]` from being used; writes nothing.
+///
+/// # Errors
+/// Where a key cannot be read or cannot be used.
+pub fn check_keys(loaded: &Loaded) -> Result<(), Problems> {
+    Verifier::check(&loaded.config.auth).map_err(|error| located(loaded, &error))?;
+    check_demo(loaded)
+}
+
+/// The demo hands out tokens, so it needs a key that signs.
+fn check_demo(loaded: &Loaded) -> Result<(), Problems> {
+    if !loaded.config.server.demo {
+        return Ok(());
+    }
+    let problem = |error: MintError| loaded.sources.problem("server.demo", &format!("hands out tokens, but {error}"));
+    mint::check(&loaded.config.auth).map_err(|error| Problems::from(vec![problem(error)]))
 }
 
 /// What is wrong with keys, shown where the configuration names them.
-pub fn located(loaded: &Loaded, error: &auth::LoadError) -> Problems {
+fn located(loaded: &Loaded, error: &auth::LoadError) -> Problems {
     let problems = error.problems.iter();
     let located = problems.map(|problem| loaded.sources.problem(&format!("auth.{}", problem.key), &problem.message));
     Problems::from(located.collect::<Vec<_>>())

@@ -1,5 +1,6 @@
 //! The daemon's life: every room built in order, work until a signal, everything ended in order.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use super::reload::{self, Live, Running};
 use super::signals::{self, Wish};
 use super::{exit, logging, state_dir};
 use crate::chat::{self, Chat};
+use crate::demo::Demo;
 use crate::domain::error::{Code, Error};
 use crate::domain::time::Time;
 use crate::roster::Roster;
@@ -26,6 +28,7 @@ use crate::wire::connect::Door;
 use crate::wire::dispatch::Shared;
 use crate::wire::event::server;
 use crate::wire::health::Health;
+use crate::wire::http::Annex;
 use crate::wire::payload::encode::ErrorBody;
 use crate::wire::server::{Server, Setup};
 use crate::{bus, wire};
@@ -103,6 +106,9 @@ async fn serve(mut running: Running) -> ExitCode {
     for address in house.server.addresses() {
         tracing::info!(%address, "listening");
     }
+    if running.loaded.config.server.demo {
+        announce_demo(house.server.addresses());
+    }
     tracing::info!(version = env!("CARGO_PKG_VERSION"), store = %house.chat.store().path().display(), "ready");
     while let Some(wish) = wishes.recv().await {
         match wish {
@@ -112,6 +118,23 @@ async fn serve(mut running: Running) -> ExitCode {
     }
     drain(house, running.loaded.config.server.drain_timeout.0).await;
     ExitCode::SUCCESS
+}
+
+/// Where to open the demo page, and that it is open to everybody who reaches it.
+fn announce_demo(addresses: &[SocketAddr]) {
+    for address in addresses {
+        let host = match address.ip() {
+            ip if ip.is_unspecified() => "localhost".to_owned(),
+            IpAddr::V6(ip) => format!("[{ip}]"),
+            IpAddr::V4(ip) => ip.to_string(),
+        };
+        tracing::info!("the demo page: http://{host}:{}/", address.port());
+    }
+    if addresses.iter().any(|address| !address.ip().is_loopback()) {
+        tracing::warn!(
+            "the demo is open to the network: whoever reaches this address becomes ANY USER they name, with no password"
+        );
+    }
 }
 
 async fn build(running: &Running) -> Result<House, u8> {
@@ -144,6 +167,8 @@ async fn build(running: &Running) -> Result<House, u8> {
         connected: doctor.roster().connection_count(),
         rooms: doctor.roster().room_count(),
     };
+    let demo = || Demo::new(&config.server.path, Arc::clone(&live.auth), running.state_dir.clone());
+    let annex = config.server.demo.then(|| Arc::new(demo()) as Arc<dyn Annex>);
     let setup = Setup {
         server: config.server.clone(),
         ping: config.ping.clone(),
@@ -151,6 +176,7 @@ async fn build(running: &Running) -> Result<House, u8> {
         cors: Arc::clone(&live.cors),
         limits: Arc::clone(&live.limits),
         health: Arc::new(checkup),
+        annex,
     };
     let mut server = Server::bind(setup).await.map_err(|error| {
         tracing::error!("{error}");

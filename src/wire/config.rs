@@ -17,6 +17,8 @@ pub struct Server {
     pub drain_timeout: Span,
     /// Absent: `$STATE_DIRECTORY`, else `$XDG_STATE_HOME/chatd`, else `~/.local/state/chatd`.
     pub state_dir: Option<PathBuf>,
+    /// The demo page, and tokens for everybody.
+    pub demo: bool,
     /// Absent: one per core.
     pub workers: Option<u32>,
 }
@@ -28,6 +30,7 @@ impl Default for Server {
             path: "/socket.io/".into(),
             drain_timeout: Span::secs(20),
             state_dir: None,
+            demo: false,
             workers: None,
         }
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use engineioxide::service::NotFoundService;
+use futures_util::future::BoxFuture;
 use http::header::{
     ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_KEY,
     SEC_WEBSOCKET_VERSION, UPGRADE,
@@ -28,12 +29,22 @@ use super::health::{Checkup, Report};
 use super::link::Link;
 use super::sessions::{Session, Sessions};
 use crate::domain::error::Code;
+use crate::domain::units::ByteSize;
 use crate::session::config::Config as Limits;
 
 /// How long the body of a request may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub type Answer = Response<Full<Bytes>>;
+
+/// Routes of a room above this one.
+pub trait Annex: Send + Sync {
+    /// The largest body that `path` takes; nothing where it is none of the annex's own.
+    fn takes(&self, path: &str) -> Option<ByteSize>;
+
+    /// Answers a request whose path it takes.
+    fn answer(&self, request: Request<Bytes>) -> BoxFuture<'_, Answer>;
+}
 
 /// What all connections share to answer requests.
 pub struct Site {
@@ -45,6 +56,7 @@ pub struct Site {
     pub limits: Arc<ArcSwap<Limits>>,
     pub cors: Arc<ArcSwap<Cors>>,
     pub health: Checkup,
+    pub annex: Option<Arc<dyn Annex>>,
     /// Polling sessions are offered to upgrade.
     pub upgrades: bool,
     /// New sessions are refused; those that exist go on.
@@ -71,8 +83,17 @@ impl Site {
                 answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
                 answer
             }
-            _ => refuse(StatusCode::NOT_FOUND, Code::NotFound, "no such path"),
+            _ => self.elsewhere(request).await.unwrap_or_else(|refusal| refusal),
         }
+    }
+
+    async fn elsewhere(&self, request: Request<Incoming>) -> Result<Answer, Answer> {
+        let taken = self.annex.as_ref().and_then(|annex| Some((annex, annex.takes(request.uri().path())?)));
+        let Some((annex, limit)) = taken else {
+            return Err(refuse(StatusCode::NOT_FOUND, Code::NotFound, "no such path"));
+        };
+        let request = collect(request, limit).await?;
+        Ok(annex.answer(request).await)
     }
 
     fn report(&self) -> Answer {
@@ -127,7 +148,7 @@ impl Site {
             return Ok(self.call(request.map(|_| Full::default())).await);
         }
         let polls = request.method() == Method::GET;
-        let request = self.collect(request).await?;
+        let request = collect(request, self.limits.load().max_payload).await?.map(Full::new);
         let answer = session.dead().run_until_cancelled(self.call(request)).await.ok_or_else(unknown_session)?;
         if !polls || answer.status() != StatusCode::OK {
             return Ok(answer);
@@ -166,25 +187,6 @@ impl Site {
         Ok(Response::from_parts(parts, Full::new(packet)))
     }
 
-    /// Waits for the whole body, within the limits.
-    async fn collect(&self, request: Request<Incoming>) -> Result<Request<Full<Bytes>>, Answer> {
-        let limit = self.limits.load().max_payload;
-        let declared = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-        if declared.is_some_and(|len| len > limit.0) {
-            return Err(too_large());
-        }
-        let (parts, body) = request.into_parts();
-        let body = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit.as_usize()).collect()).await;
-        match body {
-            Ok(Ok(body)) => Ok(Request::from_parts(parts, Full::new(body.to_bytes()))),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-            Ok(Err(_)) => Err(bad_request()),
-            Err(_) => {
-                Err(closing(refuse(StatusCode::REQUEST_TIMEOUT, Code::Invalid, "the body took too long to arrive")))
-            }
-        }
-    }
-
     async fn call(&self, request: Request<Full<Bytes>>) -> Answer {
         let Ok(response) = Service::call(&self.engine, request).await;
         let (parts, body) = response.into_parts();
@@ -198,6 +200,22 @@ impl Site {
         if let Ok(request) = request.body(Full::new(Bytes::from_static(b"1"))) {
             self.call(request).await;
         }
+    }
+}
+
+/// Waits for the whole body, of at most `limit`.
+async fn collect(request: Request<Incoming>, limit: ByteSize) -> Result<Request<Bytes>, Answer> {
+    let declared = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|len| len > limit.0) {
+        return Err(too_large());
+    }
+    let (parts, body) = request.into_parts();
+    let body = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit.as_usize()).collect()).await;
+    match body {
+        Ok(Ok(body)) => Ok(Request::from_parts(parts, body.to_bytes())),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(_)) => Err(bad_request()),
+        Err(_) => Err(closing(refuse(StatusCode::REQUEST_TIMEOUT, Code::Invalid, "the body took too long to arrive"))),
     }
 }
 
@@ -268,11 +286,13 @@ fn bad_request() -> Answer {
     json(StatusCode::BAD_REQUEST, &Refusal { code: 3, message: "Bad request" })
 }
 
-fn refuse(status: StatusCode, code: Code, message: &str) -> Answer {
+/// The answer that something is not granted.
+pub fn refuse(status: StatusCode, code: Code, message: &str) -> Answer {
     json(status, &Refusal { code: code.as_str(), message })
 }
 
-fn json<T: Serialize>(status: StatusCode, body: &T) -> Answer {
+/// An answer with a body in JSON.
+pub fn json<T: Serialize>(status: StatusCode, body: &T) -> Answer {
     let body = serde_json::to_vec(body).expect("the bodies here have string keys and no failing serialiser");
     let mut answer = Response::new(Full::from(body));
     *answer.status_mut() = status;

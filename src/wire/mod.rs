@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `[server] path`, by default `/socket.io/` | Engine.IO: WebSocket, and polling with upgrade |
 //! | `GET /api/socket/health` | 200 or 503 with the state of the Socket.IO server |
+//! | the paths of an [`http::Annex`], where one is handed in | what that room says |
 //! | anything else | 404 |
 //!
 //! From the bottom up: [`link`] and [`io`] carry the bytes of one connection, [`listen`] accepts connections, [`http`]

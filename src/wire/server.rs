@@ -19,7 +19,7 @@ use super::config::{self, Cors, Transport};
 use super::guard::Guard;
 use super::handshake;
 use super::health::Checkup;
-use super::http::Site;
+use super::http::{Annex, Site};
 use super::link::Room;
 use super::listen::{self, BindError, Reception};
 use super::sessions::Sessions;
@@ -48,6 +48,7 @@ pub struct Setup {
     pub cors: Arc<ArcSwap<Cors>>,
     pub limits: Arc<ArcSwap<Limits>>,
     pub health: Checkup,
+    pub annex: Option<Arc<dyn Annex>>,
 }
 
 pub struct Server {
@@ -84,6 +85,7 @@ impl Server {
             limits: setup.limits,
             cors: setup.cors,
             health: setup.health,
+            annex: setup.annex,
             upgrades: setup.transports.allow.contains(&Transport::Websocket),
             draining: AtomicBool::new(false),
         };

@@ -10,7 +10,7 @@ struct Rule {
     broken: fn(&Config) -> Option<String>,
 }
 
-const RULES: [Rule; 3] = [
+const RULES: [Rule; 4] = [
     Rule {
         keys: ["messages.max_content", "limits.max_payload"],
         broken: |config| {
@@ -32,6 +32,15 @@ const RULES: [Rule; 3] = [
             let any = config.cors.origins.iter().any(|origin| origin == "*");
             (any && config.cors.credentials)
                 .then(|| "cannot be true while `cors.origins` is \"*\": browsers refuse the pair".to_string())
+        },
+    },
+    Rule {
+        keys: ["server.demo", "server.path"],
+        broken: |config| {
+            let taken = config.server.path.trim_end_matches('/').is_empty();
+            (config.server.demo && taken).then(|| {
+                "has no place for its page: `server.path` leads every request for \"/\" to Socket.IO".to_string()
+            })
         },
     },
 ];

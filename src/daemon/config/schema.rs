@@ -29,10 +29,9 @@ const DAY: Span = Span::secs(86_400);
 const YEARS: Span = Span::secs(100 * 365 * 86_400);
 
 /// Sections and keys that later versions have: naming them says more than "unknown key".
-pub const LATER: [&str; 11] = [
+pub const LATER: [&str; 10] = [
     "server.tls",
     "server.trusted_proxies",
-    "server.demo",
     "compression",
     "cluster",
     "files",
@@ -49,6 +48,7 @@ pub static KEYS: &[Key] = &[
     fixed("server.path", "'/socket.io/'", Kind::Text(rules::url_path)),
     live("server.drain_timeout", "'20s'", Kind::Time(NONE, TEN_MINUTES)),
     fixed("server.state_dir", "", Kind::Path(rules::not_empty)),
+    fixed("server.demo", "false", Kind::Switch),
     fixed("server.workers", "", Kind::Count(1, 1_024)),
     live("cors.origins", "[]", Kind::List(0, rules::origin)),
     live("cors.credentials", "true", Kind::Switch),

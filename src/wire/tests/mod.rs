@@ -84,6 +84,7 @@ impl Harness {
             cors: Arc::new(ArcSwap::from_pointee(options.cors)),
             limits: limits.clone(),
             health: Arc::new(|| Health { initialized: true, connected: 5, rooms: 12 }),
+            annex: None,
         })
         .await
         .expect("a free port");
