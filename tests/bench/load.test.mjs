@@ -50,7 +50,6 @@ for (const [scenario, does, options] of [
     const report = await load(daemon, scenario, options)
     clean(report)
     assert.ok(report[does] > 10, `${does}: ${report[does]}`)
-    assert.ok(report.server_cpu > 0)
     assert.ok(Math.abs(report[`${does}_per_second`] * report.seconds - report[does]) < 1)
   })
 }

@@ -30,3 +30,20 @@ pub fn resident_kib(pid: u32) -> f64 {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
     line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn work_is_counted() {
+        let own = std::process::id();
+        let before = super::seconds(own);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        // The kernel counts in hundredths of a second.
+        while super::seconds(own) < before + 0.05 {
+            assert!(Instant::now() < deadline, "20 seconds of work were not counted");
+        }
+        assert!(super::resident_kib(own) > 100.0);
+    }
+}
