@@ -18,10 +18,11 @@ const DIRECT_MEMBERS: usize = 2;
 
 /// The users that `content` mentions: of what stands behind an `@`, the ids of members.
 pub fn mentioned(tx: &Tx<'_>, seat: &Seat, content: &str, now: Time) -> Result<Vec<UserId>, Error> {
+    let marks = seat.marks();
     let mut users: Vec<UserId> = Vec::new();
     for spellings in mention::candidates(content) {
         for spelling in spellings {
-            if tx.is_present(&seat.marks(), spelling, now)? {
+            if tx.is_present(&marks, spelling, now)? {
                 let user = UserId::stored(spelling);
                 if !users.contains(&user) {
                     users.push(user);

@@ -216,7 +216,7 @@ impl Roster {
 
     /// Whether as many different users as `members` follow the conversation.
     pub fn all_follow(&self, conversation: &ConversationId, members: usize) -> bool {
-        self.room(conversation).is_some_and(|room| room.followers() >= members && room.following_users() == members)
+        self.room(conversation).is_some_and(|room| room.following_users() == members)
     }
 
     /// The users here who share a conversation with `user`.

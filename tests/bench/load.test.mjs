@@ -2,23 +2,16 @@
 
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 
-import { ROOT, binary, cleanEnvironment } from '../common/daemon.mjs'
+import { ROOT, binary, built, cleanEnvironment } from '../common/daemon.mjs'
 import { chat, until } from '../common/harness.mjs'
 
-/** `$LOAD_BIN`, else the newer of the two builds of this checkout. */
-function loadBinary() {
-  if (process.env.LOAD_BIN) return process.env.LOAD_BIN
-  const target = process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target')
-  const built = ['release', 'debug'].map((profile) => join(target, profile, 'examples/load')).filter((path) => existsSync(path))
-  assert.ok(built.length > 0, 'no load: build it (cargo build --example load) or set LOAD_BIN')
-  return built.sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs)[0]
-}
+const loadBinary = () => built('LOAD_BIN', 'examples/load', 'cargo build --example load')
 
 const execute = (file, args, options) =>
   new Promise((done) => execFile(file, args, options, (error, stdout, stderr) => done({ code: error?.code ?? 0, stdout, stderr })))

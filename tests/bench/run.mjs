@@ -2,11 +2,12 @@
 
 import { execFileSync, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { cpus, release } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+
+import { freePort } from '../common/port.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const SECRET = 'a secret for the benchmark, long enough for HS256'
@@ -66,14 +67,6 @@ if (unknown.length > 0) {
 
 // One core for the server, one for the load.
 const [SERVER_CORE, LOAD_CORE] = cpus().length > 1 ? ['0', '1'] : ['0', '0']
-
-async function freePort() {
-  const server = createServer()
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
 
 function start(server, port, dir) {
   const config = join(dir, 'config.toml')

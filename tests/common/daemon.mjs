@@ -16,12 +16,15 @@ import { Feed, within } from './wait.mjs'
 export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '../..')
 
 /** `$CHATD_BIN`, else the newer of the two builds of this checkout. */
-export function binary() {
-  if (process.env.CHATD_BIN) return process.env.CHATD_BIN
+export const binary = () => built('CHATD_BIN', 'chatd', 'cargo build --release')
+
+/** The program that the variable names, else the newer of the two builds of this checkout. */
+export function built(variable, path, how) {
+  if (process.env[variable]) return process.env[variable]
   const target = process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target')
-  const built = ['release', 'debug'].map((profile) => join(target, profile, 'chatd')).filter((path) => existsSync(path))
-  assert.ok(built.length > 0, 'no chatd: build it (cargo build --release) or set CHATD_BIN')
-  return built.sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs)[0]
+  const found = ['release', 'debug'].map((profile) => join(target, profile, path)).filter((file) => existsSync(file))
+  assert.ok(found.length > 0, `no ${path}: build it (${how}) or set ${variable}`)
+  return found.sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs)[0]
 }
 
 /** Wide enough that only a test about a limit meets it. */

@@ -5,10 +5,11 @@ import { execFile, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
+
+import { freePort } from '../common/port.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const { values: options } = parseArgs({ options: { suites: { type: 'string' } } })
@@ -43,15 +44,6 @@ async function suiteText({ dir, url, sha256 }) {
   const found = createHash('sha256').update(text).digest('hex')
   if (found !== sha256) throw new Error(`${dir}: this is not the suite that the figures are for (SHA-256 ${found})`)
   return text
-}
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address()
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 async function run(suite, patient) {

@@ -67,8 +67,9 @@ export function lastSeen(time) {
 /**
  * @param {number} count
  * @param {string} one
+ * @param {string} [many]
  */
-export const plural = (count, one) => `${count} ${one}${count === 1 ? '' : 's'}`
+export const plural = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`
 
 /** @typedef {{ kind: 'text' | 'link' | 'mention', text: string }} Part */
 

@@ -5,7 +5,7 @@ import { ask } from './link.js'
 import { MAX_STRETCH, changed, state } from './state.js'
 
 /** @import { IMessage } from '../../../types/chatd.js' */
-/** @import { Conversation } from './state.js' */
+/** @import { Conversation, Stretch } from './state.js' */
 
 const PAGE = 50
 const MAX_PAGE = 200
@@ -67,14 +67,22 @@ export function insert(conversation, message, mayTrim) {
     if (!stretch.atEnd && at === messages.length - 1) return
     messages.splice(at + 1, 0, message)
   }
-  if (messages.length <= MAX_STRETCH) return
-  if (mayTrim) {
-    messages.splice(0, messages.length - MAX_STRETCH)
-    stretch.hasOlder = true
-  } else if (messages.length > 2 * MAX_STRETCH) {
-    messages.length = MAX_STRETCH
-    stretch.atEnd = false
-  }
+  if (mayTrim) dropOldest(stretch)
+  else if (messages.length > 2 * MAX_STRETCH) dropNewest(stretch)
+}
+
+/** @param {Stretch} stretch */
+function dropOldest(stretch) {
+  if (stretch.messages.length <= MAX_STRETCH) return
+  stretch.messages.splice(0, stretch.messages.length - MAX_STRETCH)
+  stretch.hasOlder = true
+}
+
+/** @param {Stretch} stretch */
+function dropNewest(stretch) {
+  if (stretch.messages.length <= MAX_STRETCH) return
+  stretch.messages.length = MAX_STRETCH
+  stretch.atEnd = false
 }
 
 /** @param {Conversation} conversation @param {IMessage} message */
@@ -126,10 +134,7 @@ export function loadOlder(conversation) {
     remember(page.messages)
     stretch.messages.unshift(...page.messages)
     stretch.hasOlder = page.hasMore
-    if (stretch.messages.length > MAX_STRETCH) {
-      stretch.messages.length = MAX_STRETCH
-      stretch.atEnd = false
-    }
+    dropNewest(stretch)
   })
 }
 
@@ -143,10 +148,7 @@ export function loadNewer(conversation) {
     remember(page.messages)
     stretch.messages.push(...page.messages)
     stretch.atEnd = !page.hasMore
-    if (stretch.messages.length > MAX_STRETCH) {
-      stretch.messages.splice(0, stretch.messages.length - MAX_STRETCH)
-      stretch.hasOlder = true
-    }
+    dropOldest(stretch)
   })
 }
 

@@ -74,8 +74,8 @@ function progress(conversation, message) {
   const others = [...(conversation.members?.values() ?? [])].filter(({ userId }) => userId !== state.me)
   const readers = others.filter(({ readSeq }) => readSeq >= message.seq).map(({ userId }) => personName(userId))
   const reached = others.filter(({ deliveredSeq, readSeq }) => Math.max(deliveredSeq, readSeq) >= message.seq)
-  const names = readers.length > 3 ? plural(readers.length, 'person') : readers.join(', ')
-  if (readers.length > 0) return { kind: 'read', label: `Read by ${names.replace('persons', 'people')}` }
+  const names = readers.length > 3 ? plural(readers.length, 'person', 'people') : readers.join(', ')
+  if (readers.length > 0) return { kind: 'read', label: `Read by ${names}` }
   if (reached.length > 0) return { kind: 'delivered', label: 'Delivered' }
   return { kind: 'sent', label: 'Sent' }
 }

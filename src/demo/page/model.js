@@ -20,6 +20,9 @@ const MESSAGE_MS = 250
 const MAX_RESUMED = 1_000
 const MAX_PRESENCE = 200
 
+/** What comes now is seen at once. @param {Conversation} conversation */
+const isWatched = (conversation) => isAtEnd(conversation) && !document.hidden
+
 /** What this page has, for the handshake. @returns {Handshake['resume']} */
 export function resume() {
   if (state.epoch === null) return undefined
@@ -125,7 +128,7 @@ export function received(message) {
     drop(({ clientId }) => clientId === message.clientId)
   } else if (isNew) {
     conversation.unread += 1
-    conversation.divider ??= openConversation() === conversation && isAtEnd(conversation) && !document.hidden ? null : seq - 1
+    conversation.divider ??= isWatched(conversation) ? null : seq - 1
     if (conversation.members && !conversation.members.has(senderId)) void loadMembers(conversation)
   }
   changed()
@@ -302,7 +305,7 @@ export async function greeted({ epoch, resumed }) {
     }
     const others = messages.filter(({ senderId }) => senderId !== state.me)
     count += others.length
-    if (others[0] && !(openConversation() === conversation && isAtEnd(conversation) && !document.hidden)) conversation.divider ??= others[0].seq - 1
+    if (others[0] && !isWatched(conversation)) conversation.divider ??= others[0].seq - 1
     take(conversation, messages)
     const back = new Set(messages.map(({ clientId }) => clientId))
     drop((entry) => entry.conversationId === id && back.has(entry.clientId))
