@@ -27,3 +27,7 @@ mod store;
 mod wire;
 
 pub use daemon::main as chatd;
+
+/// For `tests/protocol/server.rs`, and no promise to anybody else.
+#[doc(hidden)]
+pub use wire::suites;

@@ -169,9 +169,11 @@ async fn build(running: &Running) -> Result<House, u8> {
     };
     let demo = || Demo::new(&config.server.path, Arc::clone(&live.auth), running.state_dir.clone());
     let annex = config.server.demo.then(|| Arc::new(demo()) as Arc<dyn Annex>);
+    let (engine, io) = wire::server::engine(&config.server.path, &config.ping, &config.transports);
+    io.ns("/", door);
     let setup = Setup {
+        engine,
         server: config.server.clone(),
-        ping: config.ping.clone(),
         transports: config.transports.clone(),
         cors: Arc::clone(&live.cors),
         limits: Arc::clone(&live.limits),
@@ -182,7 +184,6 @@ async fn build(running: &Running) -> Result<House, u8> {
         tracing::error!("{error}");
         exit::UNAVAILABLE
     })?;
-    server.io().ns("/", door);
     server.start();
     let end = CancellationToken::new();
     let house = House { chat, shared, server, end };

@@ -38,6 +38,14 @@ pub fn close(code: Option<u16>) -> Bytes {
     }
 }
 
+/// A short text message as a client would send it, with a masking key that leaves its payload readable.
+pub fn masked_text(payload: &[u8]) -> Vec<u8> {
+    debug_assert!(payload.len() < 126, "longer ones have another header");
+    let mut frame = vec![0x80 | TEXT, 0x80 | payload.len() as u8, 0, 0, 0, 0];
+    frame.extend_from_slice(payload);
+    frame
+}
+
 /// Follows a client's frames as their bytes pass, whatever way they are cut into reads.
 #[derive(Default)]
 pub struct Inbound {

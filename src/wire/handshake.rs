@@ -2,11 +2,17 @@
 //!
 //! The library is told a payload limit that it never reaches, because with a real one it loses a packet when a polling
 //! session that it has more to send than the limit upgrades. So the limit that clients are told is put in here.
+//!
+//! It also sends its first PING right behind the open packet, where the protocol has it wait for an interval. That one is
+//! answered before the client could: by `http` for a session that opens over polling, by `io` for one over WebSocket.
 
 use socketioxide::socket::Sid;
 
 /// The limit that the library is told.
 pub const UNLIMITED: u64 = 1 << 40;
+
+pub const PING: &[u8] = b"2";
+pub const PONG: &[u8] = b"3";
 
 const MAX_PAYLOAD: &[u8] = b"\"maxPayload\":";
 const SID: &[u8] = b"\"sid\":\"";

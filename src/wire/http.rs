@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use engineioxide::service::NotFoundService;
 use futures_util::future::BoxFuture;
 use http::header::{
     ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_KEY,
@@ -18,7 +17,6 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::service::Service;
 use serde::Serialize;
-use socketioxide::service::SocketIoService;
 use socketioxide::socket::Sid;
 
 use super::config::Cors;
@@ -37,6 +35,9 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub type Answer = Response<Full<Bytes>>;
 
+/// The Engine.IO library, as a site asks it.
+pub type Engine = Box<dyn Fn(Request<Full<Bytes>>) -> BoxFuture<'static, Answer> + Send + Sync>;
+
 /// Routes of a room above this one.
 pub trait Annex: Send + Sync {
     /// The largest body that `path` takes; nothing where it is none of the annex's own.
@@ -48,7 +49,7 @@ pub trait Annex: Send + Sync {
 
 /// What all connections share to answer requests.
 pub struct Site {
-    pub engine: SocketIoService<NotFoundService>,
+    pub engine: Engine,
     /// The Engine.IO path without its trailing slash.
     pub path: String,
     pub sessions: Arc<Sessions>,
@@ -145,16 +146,24 @@ impl Site {
             if !session.upgrade_over(link) {
                 return Err(bad_request());
             }
-            return Ok(self.call(request.map(|_| Full::default())).await);
+            return Ok((self.engine)(request.map(|_| Full::default())).await);
         }
         let polls = request.method() == Method::GET;
         let request = collect(request, self.limits.load().max_payload).await?.map(Full::new);
-        let answer = session.dead().run_until_cancelled(self.call(request)).await.ok_or_else(unknown_session)?;
+        let poll = polls.then(|| session.begin_poll());
+        let answer = session.dead().run_until_cancelled((self.engine)(request)).await.ok_or_else(unknown_session)?;
+        if let Some(poll) = poll {
+            poll.answered();
+        }
         if !polls || answer.status() != StatusCode::OK {
             return Ok(answer);
         }
         let (parts, body) = answer.into_parts();
         let payload = whole(body).await;
+        // The session ended while its client waited.
+        if payload.is_empty() {
+            return Err(unknown_session());
+        }
         session.fetched(&payload);
         Ok(Response::from_parts(parts, Full::new(payload)))
     }
@@ -162,7 +171,7 @@ impl Site {
     /// Opens a session, where the limits allow one more.
     async fn open(&self, link: &Arc<Link>, request: Request<Incoming>, websocket: bool) -> Result<Answer, Answer> {
         if request.method() != Method::GET {
-            return Ok(self.call(request.map(|_| Full::default())).await);
+            return Ok((self.engine)(request.map(|_| Full::default())).await);
         }
         if self.draining.load(Ordering::Relaxed) {
             return Err(refuse(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, "the server is shutting down"));
@@ -171,7 +180,7 @@ impl Site {
         let session = self.sessions.open(link.peer(), ticket, websocket.then(|| link.clone()));
         let mut request = request.map(|_| Full::default());
         request.extensions_mut().insert::<Arc<Session>>(session.clone());
-        let answer = self.call(request).await;
+        let answer = (self.engine)(request).await;
         if websocket || answer.status() != StatusCode::OK {
             return Ok(answer);
         }
@@ -179,6 +188,9 @@ impl Site {
         let mut packet = whole(body).await;
         if let Some(sid) = handshake::sid(&packet) {
             self.sessions.name(&session, sid);
+            // Its client does not know of the session yet, so a first poll gets the first PING and nothing else.
+            self.act(Method::GET, sid, b"").await;
+            self.act(Method::POST, sid, handshake::PONG).await;
         }
         if let Some(announced) = handshake::announce(&packet, self.limits.load().max_payload.0) {
             packet = if self.upgrades { announced.into() } else { handshake::without_upgrades(&announced).into() };
@@ -187,20 +199,36 @@ impl Site {
         Ok(Response::from_parts(parts, Full::new(packet)))
     }
 
-    async fn call(&self, request: Request<Full<Bytes>>) -> Answer {
-        let Ok(response) = Service::call(&self.engine, request).await;
-        let (parts, body) = response.into_parts();
-        Response::from_parts(parts, Full::new(whole(body).await))
-    }
-
     /// Closes a polling session in the library, by the packet with which its client would.
     pub async fn close(&self, sid: Sid) {
+        self.act(Method::POST, sid, b"1").await;
+    }
+
+    /// Asks the library what the client of a polling session would.
+    async fn act(&self, method: Method, sid: Sid, packet: &'static [u8]) {
         let uri = format!("{}/?EIO=4&transport=polling&sid={sid}", self.path);
-        let request = Request::post(uri).header(CONTENT_TYPE, "text/plain;charset=UTF-8");
-        if let Ok(request) = request.body(Full::new(Bytes::from_static(b"1"))) {
-            self.call(request).await;
+        let request = Request::builder().method(method).uri(uri).header(CONTENT_TYPE, "text/plain;charset=UTF-8");
+        if let Ok(request) = request.body(Full::new(Bytes::from_static(packet))) {
+            (self.engine)(request).await;
         }
     }
+}
+
+/// The engine that `service` is.
+pub fn engine<S, B>(service: S) -> Engine
+where
+    S: Service<Request<Full<Bytes>>, Response = Response<B>, Error = Infallible> + Send + Sync + 'static,
+    S::Future: Send + 'static,
+    B: hyper::body::Body<Data = Bytes, Error = Infallible> + Send,
+{
+    Box::new(move |request| {
+        let response = service.call(request);
+        Box::pin(async move {
+            let Ok(response) = response.await;
+            let (parts, body) = response.into_parts();
+            Response::from_parts(parts, Full::new(whole(body).await))
+        })
+    })
 }
 
 /// Waits for the whole body, of at most `limit`.

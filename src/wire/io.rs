@@ -51,6 +51,8 @@ pub struct Io<S> {
     head_in: HeadEnd,
     head_out: HeadEnd,
     inbound: Inbound,
+    /// The library's first PING is on its way. Until it has come, nothing that the client sends is read.
+    greeting: bool,
 }
 
 /// How far the end of a connection has come.
@@ -78,6 +80,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Io<S> {
             head_in: HeadEnd::default(),
             head_out: HeadEnd::default(),
             inbound: Inbound::default(),
+            greeting: false,
         }
     }
 
@@ -183,9 +186,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Io<S> {
             let (frame, rest) = bytes.split_at(len);
             bytes = rest;
             let payload = &frame[header.len..];
-            if header.opcode != frame::TEXT || self.link.pass(payload) == Passage::Send {
+            let is_text = header.opcode == frame::TEXT;
+            if is_text && self.greeting && payload == handshake::PING {
+                self.answer_first_ping();
+            } else if !is_text || self.link.pass(payload) == Passage::Send {
                 let frame = match handshake::announce(payload, self.limits.load().max_payload.0) {
-                    Some(open) if header.opcode == frame::TEXT => text_frame(&open),
+                    Some(open) if is_text => {
+                        self.greeting = true;
+                        text_frame(&open)
+                    }
                     _ => Bytes::copy_from_slice(frame),
                 };
                 self.library_bytes += frame.len();
@@ -196,6 +205,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Io<S> {
             }
         }
         bytes
+    }
+
+    /// Lets the library read the answer before all that the client sent.
+    fn answer_first_ping(&mut self) {
+        self.greeting = false;
+        self.stash = [&frame::masked_text(handshake::PONG), &self.stash[..]].concat().into();
+        self.waker.wake_by_ref();
     }
 
     fn write_http(&mut self, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
@@ -277,6 +293,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Io<S> {
     }
 
     fn read_frames(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.greeting {
+            return Poll::Pending;
+        }
         let before = buf.filled().len();
         let from_stash = self.stash.len();
         ready!(self.read_raw(cx, buf))?;

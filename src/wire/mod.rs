@@ -30,6 +30,7 @@ pub mod outlet;
 pub mod payload;
 pub mod server;
 pub mod sessions;
+pub mod suites;
 pub mod sweep;
 mod verbs;
 

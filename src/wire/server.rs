@@ -6,8 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use engineioxide::service::NotFoundService;
-use socketioxide::service::SocketIoService;
 use socketioxide::socket::Sid;
 use socketioxide::{ParserConfig, SocketIo, TransportType};
 use tokio::net::TcpListener;
@@ -19,7 +17,7 @@ use super::config::{self, Cors, Transport};
 use super::guard::Guard;
 use super::handshake;
 use super::health::Checkup;
-use super::http::{Annex, Site};
+use super::http::{self, Annex, Engine, Site};
 use super::link::Room;
 use super::listen::{self, BindError, Reception};
 use super::sessions::Sessions;
@@ -42,8 +40,8 @@ const LAST_WAIT: Duration = Duration::from_secs(2);
 
 /// What a server is made of. What a reload may change comes in an `ArcSwap`.
 pub struct Setup {
+    pub engine: Engine,
     pub server: config::Server,
-    pub ping: config::Ping,
     pub transports: config::Transports,
     pub cors: Arc<ArcSwap<Cors>>,
     pub limits: Arc<ArcSwap<Limits>>,
@@ -52,7 +50,6 @@ pub struct Setup {
 }
 
 pub struct Server {
-    io: SocketIo,
     addresses: Vec<SocketAddr>,
     listeners: Vec<TcpListener>,
     reception: Reception,
@@ -74,12 +71,10 @@ impl Server {
             packets: setup.transports.send_buffer as usize,
             bytes: setup.transports.send_buffer_bytes.as_usize(),
         };
-        let path = setup.server.path.trim_end_matches('/').to_owned();
-        let (engine, io) = engine(&path, &setup.ping, &setup.transports);
         let (sessions, closing) = Sessions::new(room);
         let site = Site {
-            engine,
-            path,
+            engine: setup.engine,
+            path: setup.server.path.trim_end_matches('/').to_owned(),
             sessions: sessions.clone(),
             guard: Guard::new(setup.limits.clone()),
             limits: setup.limits,
@@ -98,17 +93,12 @@ impl Server {
             stop: CancellationToken::new(),
         };
         let end = CancellationToken::new();
-        Ok(Server { io, addresses, listeners, reception, sessions, closing: Some(closing), end })
+        Ok(Server { addresses, listeners, reception, sessions, closing: Some(closing), end })
     }
 
     /// Where it listens, in the order of the configuration.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
-    }
-
-    /// Where the namespaces are registered, before [`Server::start`].
-    pub fn io(&self) -> &SocketIo {
-        &self.io
     }
 
     /// Open streams, whatever they carry.
@@ -172,14 +162,10 @@ impl Server {
     }
 }
 
-/// The library, with its own limits out of the way of ours.
-fn engine(
-    path: &str,
-    ping: &config::Ping,
-    transports: &config::Transports,
-) -> (SocketIoService<NotFoundService>, SocketIo) {
+/// The library, with its own limits out of the way of ours, and where its namespaces are registered.
+pub fn engine(path: &str, ping: &config::Ping, transports: &config::Transports) -> (Engine, SocketIo) {
     let builder = SocketIo::builder()
-        .req_path(path.to_owned())
+        .req_path(path.trim_end_matches('/').to_owned())
         .ping_interval(ping.interval.0)
         .ping_timeout(ping.timeout.0)
         .upgrade_timeout(transports.upgrade_timeout.0)
@@ -199,5 +185,6 @@ fn engine(
         (false, true) => builder.transports([TransportType::Polling]),
         _ => builder.transports([TransportType::Websocket, TransportType::Polling]),
     };
-    builder.build_svc()
+    let (service, io) = builder.build_svc();
+    (http::engine(service), io)
 }

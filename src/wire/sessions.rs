@@ -54,6 +54,27 @@ pub(super) struct Path {
     pub closes_at: Option<Instant>,
 }
 
+/// A poll that waits for packets. A client for which a poll fails opens another session; so one that is given up ends the
+/// session at once, and not when a PING goes unanswered.
+pub(super) struct Poll<'a> {
+    session: &'a Session,
+    waiting: bool,
+}
+
+impl Poll<'_> {
+    pub(super) fn answered(mut self) {
+        self.waiting = false;
+    }
+}
+
+impl Drop for Poll<'_> {
+    fn drop(&mut self) {
+        if self.waiting && !self.session.path.lock().is_carried() {
+            self.session.cut();
+        }
+    }
+}
+
 impl Sessions {
     /// Sessions whose buffers hold `room`; the ids of those that the library must close come out of the receiver.
     pub fn new(room: Room) -> (Arc<Self>, mpsc::UnboundedReceiver<Sid>) {
@@ -101,6 +122,13 @@ impl Sessions {
     }
 }
 
+impl Path {
+    /// Whether a live WebSocket carries the session, or is about to.
+    fn is_carried(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| !link.is_cut())
+    }
+}
+
 impl Session {
     /// The session that carries `socket`; `None` where the request did not come through this server.
     pub fn of(socket: &Socket) -> Option<Arc<Session>> {
@@ -129,12 +157,16 @@ impl Session {
     /// Takes `link` for an upgrade; refused where another live connection carries the session.
     pub(super) fn upgrade_over(&self, link: &Arc<Link>) -> bool {
         let mut path = self.path.lock();
-        if path.link.as_ref().is_some_and(|link| !link.is_cut()) {
+        if path.is_carried() {
             return false;
         }
         link.carry(self.ticket.clone());
         path.link = Some(link.clone());
         true
+    }
+
+    pub(super) fn begin_poll(&self) -> Poll<'_> {
+        Poll { session: self, waiting: true }
     }
 
     /// A polling request was answered with `payload`: its packets have left the library's channel.

@@ -111,8 +111,10 @@ export class RawSocket {
   messages = new Feed()
   status = null
 
-  /** Opens the connection; `status` is 101 where the server agreed. */
-  static async open(daemon, { headers = {}, query = 'EIO=4&transport=websocket', path = '/socket.io/' } = {}) {
+  answerPing = () => this.send('3')
+
+  /** Opens the connection; `status` is 101 where the server agreed. `behind` is sent with the request in one piece. */
+  static async open(daemon, { headers = {}, query = 'EIO=4&transport=websocket', path = '/socket.io/', behind = '' } = {}) {
     const raw = new RawSocket()
     raw.socket = net.connect(daemon.port, '127.0.0.1')
     raw.socket.setNoDelay(true)
@@ -128,7 +130,7 @@ export class RawSocket {
       ...headers,
     }
     const text = Object.entries(lines).map(([name, value]) => `${name}: ${value}\r\n`).join('')
-    raw.socket.write(`GET ${path}?${query} HTTP/1.1\r\n${text}\r\n`)
+    raw.socket.write(Buffer.concat([Buffer.from(`GET ${path}?${query} HTTP/1.1\r\n${text}\r\n`), Buffer.from(behind)]))
     const answered = new Promise((done, fail) => {
       raw.answered = done
       raw.socket.once('close', () => fail(new Error('closed before the handshake was answered')))
@@ -193,7 +195,7 @@ export class RawSocket {
       if (!fin) return
       const text = Buffer.concat(this.#fragments).toString()
       this.#fragments = []
-      if (text === '2') this.send('3')
+      if (text === '2') this.answerPing()
       else this.messages.push(text)
     }
   }

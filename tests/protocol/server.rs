@@ -1,34 +1,22 @@
-//! What the official protocol suites talk to: the Socket.IO and Engine.IO libraries that chatd is built on, from the same
-//! lock file, with the echoes that the suites expect. It is no part of chatd. `tests/protocol/run` starts it.
+//! What the official protocol suites talk to: chatd's connections and the libraries behind them, with the echoes that the
+//! suites expect in the place of a chat. `tests/protocol/run` starts it, and it says where it listens.
 //!
-//! `protocol socketio PORT` or `protocol engineio PORT`
+//! `protocol socketio` or `protocol engineio`
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
+use chatd::suites;
 use engineioxide::config::EngineIoConfig;
 use engineioxide::handler::EngineIoHandler;
 use engineioxide::service::EngineIoService;
 use engineioxide::socket::DisconnectReason;
 use engineioxide::{Socket, Str};
-use http::{Request, Response};
-use hyper::body::{Body, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::Service;
-use hyper_util::rt::TokioIo;
 use serde::de::{SeqAccess, Visitor};
 use serde::ser::SerializeTuple;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
-use socketioxide::SocketIo;
 use socketioxide::extract::{AckSender, Data, SocketRef, TryData};
-use tokio::net::TcpListener;
-
-/// What the suites expect in the handshake.
-const PING_INTERVAL: Duration = Duration::from_millis(300);
-const PING_TIMEOUT: Duration = Duration::from_millis(200);
-const MAX_PAYLOAD: u64 = 1_000_000;
 
 #[derive(Debug)]
 struct Echo;
@@ -98,48 +86,24 @@ impl Serialize for Arguments {
 
 #[tokio::main]
 async fn main() {
-    let [_, protocol, port] = std::env::args().collect::<Vec<_>>().try_into().expect("a protocol and a port");
-    let listener = TcpListener::bind(format!("127.0.0.1:{port}")).await.expect("the port is free");
-    println!("listening");
+    let protocol = std::env::args().nth(1).expect("a protocol");
+    let ready = |address| println!("{address}");
     match protocol.as_str() {
         "socketio" => {
-            let (service, io) = SocketIo::builder()
-                .ping_interval(PING_INTERVAL)
-                .ping_timeout(PING_TIMEOUT)
-                .max_payload(MAX_PAYLOAD)
-                .connect_timeout(Duration::from_secs(1))
-                .build_svc();
+            let path = "/socket.io/";
+            let (engine, io) = suites::socket_io(path);
             io.ns("/", on_connect);
             io.ns("/custom", on_connect);
-            serve(listener, service).await;
+            suites::serve(path, engine, ready).await;
         }
         "engineio" => {
             let config = EngineIoConfig::builder()
-                .ping_interval(PING_INTERVAL)
-                .ping_timeout(PING_TIMEOUT)
-                .max_payload(MAX_PAYLOAD)
+                .ping_interval(suites::PING_INTERVAL)
+                .ping_timeout(suites::PING_TIMEOUT)
                 .build();
-            serve(listener, EngineIoService::with_config(Arc::new(Echo), config)).await;
+            let service = EngineIoService::with_config(Arc::new(Echo), config);
+            suites::serve("/engine.io/", suites::engine(service), ready).await;
         }
         other => panic!("no such protocol: {other}"),
-    }
-}
-
-async fn serve<S, B>(listener: TcpListener, service: S)
-where
-    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
-    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    S::Future: Send,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    while let Ok((stream, _)) = listener.accept().await {
-        let service = service.clone();
-        tokio::spawn(async move {
-            let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-            // The suites break connections on purpose.
-            let _ = connection.with_upgrades().await;
-        });
     }
 }

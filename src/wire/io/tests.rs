@@ -281,3 +281,19 @@ fn frames_that_come_with_the_request_are_not_hyper_s() {
     assert!(matches!(bench.read(), Poll::Ready(Ok(frame)) if frame == [0x81, 0x80, 1, 2, 3, 4]));
     assert_eq!(bench.link.traffic().frames_in, 1);
 }
+
+#[test]
+fn the_first_ping_is_answered_here_and_before_all_that_the_client_sends() {
+    let mut bench = Bench::new(7);
+    bench.link.enter(Phase::Frames);
+    bench.write(&text_frame(br#"0{"sid":"AA9AAA0AAzAAAAHs","upgrades":[],"maxPayload":1099511627776}"#));
+    let ping = [0x81, 0x81, 1, 2, 3, 4, b'2' ^ 1];
+    bench.io.inner.input = ping.to_vec();
+    assert!(bench.read().is_pending(), "the client waits");
+    bench.write(&text_frame(handshake::PING));
+    assert!(matches!(bench.read(), Poll::Ready(Ok(bytes)) if bytes == [0x81, 0x81, 0, 0, 0, 0, b'3']));
+    assert!(matches!(bench.read(), Poll::Ready(Ok(bytes)) if bytes == ping));
+    bench.write(&text_frame(handshake::PING));
+    bench.settle();
+    assert_eq!(bench.payloads()[1..], ["2"], "the next one is the client's to answer");
+}

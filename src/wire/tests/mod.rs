@@ -18,7 +18,7 @@ use socketioxide_core::Value;
 use super::config::{Cors, Ping, Server as ServerConfig, Transports};
 use super::health::Health;
 use super::outlet::SessionOutlet;
-use super::server::{Server, Setup};
+use super::server::{Server, Setup, engine};
 use super::sessions::Session;
 use crate::domain::units::{ByteSize, Span};
 use crate::roster::outlet::{Outlet, Refused};
@@ -77,9 +77,13 @@ struct Options {
 impl Harness {
     async fn start(options: Options) -> Self {
         let limits = Arc::new(ArcSwap::from_pointee(options.limits));
+        let config = ServerConfig { listen: vec!["127.0.0.1:0".into()], ..ServerConfig::default() };
+        let (engine, io) = engine(&config.path, &Ping::default(), &options.transports);
+        let echo = Echo::default();
+        io.ns("/", echo.clone());
         let mut server = Server::bind(Setup {
-            server: ServerConfig { listen: vec!["127.0.0.1:0".into()], ..ServerConfig::default() },
-            ping: Ping::default(),
+            engine,
+            server: config,
             transports: options.transports,
             cors: Arc::new(ArcSwap::from_pointee(options.cors)),
             limits: limits.clone(),
@@ -88,8 +92,6 @@ impl Harness {
         })
         .await
         .expect("a free port");
-        let echo = Echo::default();
-        server.io().ns("/", echo.clone());
         server.start();
         let address = server.addresses()[0];
         Harness { server, address, echo, limits }
