@@ -18,6 +18,7 @@ pub struct Live {
     pub chat: Arc<ArcSwap<chat::config::Config>>,
     pub limits: Arc<ArcSwap<session::config::Config>>,
     pub cors: Arc<ArcSwap<wire::config::Cors>>,
+    pub compression: Arc<ArcSwap<wire::config::Compression>>,
 }
 
 impl Live {
@@ -28,6 +29,7 @@ impl Live {
             chat: Arc::new(ArcSwap::from_pointee(config.chat.clone())),
             limits: Arc::new(ArcSwap::from_pointee(config.limits.clone())),
             cors: Arc::new(ArcSwap::from_pointee(config.cors.clone())),
+            compression: Arc::new(ArcSwap::from_pointee(config.compression.clone())),
         }
     }
 }
@@ -75,6 +77,7 @@ impl Running {
         self.live.chat.store(Arc::new(config.chat.clone()));
         self.live.limits.store(Arc::new(config.limits.clone()));
         self.live.cors.store(Arc::new(config.cors.clone()));
+        self.live.compression.store(Arc::new(config.compression.clone()));
         self.loaded = reload.loaded;
         Ok(reload.changes)
     }

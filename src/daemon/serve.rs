@@ -176,6 +176,7 @@ async fn build(running: &Running) -> Result<House, u8> {
         server: config.server.clone(),
         transports: config.transports.clone(),
         cors: Arc::clone(&live.cors),
+        compression: Arc::clone(&live.compression),
         limits: Arc::clone(&live.limits),
         health: Arc::new(checkup),
         annex,

@@ -3,6 +3,7 @@
 //! Nothing here is kept over a restart: it is made anew from the connections and the store.
 
 pub mod connection;
+pub mod deflate;
 pub mod outlet;
 pub mod packet;
 pub mod room;

@@ -6,6 +6,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::deflate::{self, NARROWEST_COMPRESSED, WIDEST_WINDOW};
+
 /// An event or an acknowledgement, ready for every transport. A clone shares the bytes.
 #[derive(Clone, Debug)]
 pub struct Packet(Arc<Encoded>);
@@ -21,7 +23,13 @@ struct Encoded {
     argument: std::ops::Range<usize>,
     /// The same JSON for the way through the Engine.IO library, made when first asked for.
     raw: OnceLock<Box<RawValue>>,
+    /// The compressed frame, made when first asked for; `None` inside where compressing does not make it smaller.
+    compressed: OnceLock<Option<Bytes>>,
+    /// The same for windows that are smaller than the payload, by their size.
+    narrow: OnceLock<Box<Narrow>>,
 }
+
+type Narrow = [OnceLock<Option<Bytes>>; (WIDEST_WINDOW - NARROWEST_COMPRESSED) as usize];
 
 /// What kind of packet it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +66,15 @@ impl Packet {
         let frame = text_frame(&text);
         let offset = frame.len() - text.len();
         let argument = start + offset..end + offset;
-        Packet(Arc::new(Encoded { head, frame, payload: offset, argument, raw: OnceLock::new() }))
+        Packet(Arc::new(Encoded {
+            head,
+            frame,
+            payload: offset,
+            argument,
+            raw: OnceLock::new(),
+            compressed: OnceLock::new(),
+            narrow: OnceLock::new(),
+        }))
     }
 
     pub fn head(&self) -> Head {
@@ -68,6 +84,18 @@ impl Packet {
     /// The WebSocket frame of this packet.
     pub fn frame(&self) -> &Bytes {
         &self.0.frame
+    }
+
+    /// The compressed frame of this packet for a client whose window is two to the power of `window_bits`; `None` where
+    /// the plain one is no larger. It is made once, at the `level` of whoever asks first, and shared.
+    pub fn compressed_frame(&self, window_bits: u8, level: u8) -> Option<&Bytes> {
+        let make = |window_bits| move || compressed_text_frame(self.payload(), window_bits, level);
+        // Nothing in a payload refers further back than to its beginning.
+        if window_bits >= WIDEST_WINDOW || self.payload().len() <= 1 << window_bits {
+            return self.0.compressed.get_or_init(make(WIDEST_WINDOW)).as_ref();
+        }
+        let at = window_bits.checked_sub(NARROWEST_COMPRESSED)?;
+        self.0.narrow.get_or_init(Box::default)[usize::from(at)].get_or_init(make(window_bits)).as_ref()
     }
 
     /// The Engine.IO payload of this packet: what the frame carries behind its header.
@@ -86,8 +114,17 @@ impl Packet {
 
 /// An unmasked, unfragmented text frame, as a server sends it.
 pub fn text_frame(payload: &[u8]) -> Bytes {
+    frame(0x81, payload)
+}
+
+/// The same, compressed (RFC 7692): with the first reserved bit set. `None` where that is not smaller.
+pub fn compressed_text_frame(payload: &[u8], window_bits: u8, level: u8) -> Option<Bytes> {
+    Some(frame(0xc1, &deflate::compress(payload, window_bits, level)?))
+}
+
+fn frame(first: u8, payload: &[u8]) -> Bytes {
     let mut frame = BytesMut::with_capacity(payload.len() + 10);
-    frame.put_u8(0x81);
+    frame.put_u8(first);
     match payload.len() {
         len @ 0..=125 => frame.put_u8(len as u8),
         len @ 126..=0xffff => {
@@ -125,5 +162,20 @@ mod tests {
             let packet = Packet::event("e", &"x".repeat(len));
             assert_eq!(packet.frame().len() - packet.payload().len(), header, "{len}");
         }
+    }
+
+    #[test]
+    fn a_packet_is_compressed_once_for_all_whose_window_holds_it() {
+        let packet = Packet::event("e", &"over and over ".repeat(200));
+        let frame = packet.compressed_frame(15, 3).expect("it repeats itself");
+        assert_eq!(frame[0], 0xc1);
+        assert!(frame.len() < packet.frame().len() / 10);
+        assert!(std::ptr::eq(frame, packet.clone().compressed_frame(12, 9).expect("2,815 bytes fit into 4,096")));
+
+        let narrow = packet.compressed_frame(9, 3).expect("it repeats itself within 512 bytes too");
+        assert!(!std::ptr::eq(frame, narrow));
+        assert!(std::ptr::eq(narrow, packet.compressed_frame(9, 3).expect("made once")));
+        assert_eq!(packet.compressed_frame(8, 3), None, "no compressor has so small a window");
+        assert_eq!(Packet::event("e", &1).compressed_frame(15, 3), None);
     }
 }

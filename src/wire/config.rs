@@ -1,4 +1,4 @@
-//! `[server]`, `[cors]`, `[ping]` and `[transports]`: how connections come in.
+//! `[server]`, `[cors]`, `[ping]`, `[transports]` and `[compression]`: how connections come in.
 
 use std::path::PathBuf;
 
@@ -109,4 +109,30 @@ impl Default for Transports {
 pub enum Transport {
     Websocket,
     Polling,
+}
+
+/// `[compression]`: taken on reload.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Compression {
+    pub enabled: bool,
+    /// Shorter messages are sent as they are.
+    pub threshold: ByteSize,
+    /// 1 (fast) to 9 (small).
+    pub level: u8,
+    /// permessage-deflate.
+    pub websocket: bool,
+}
+
+impl Compression {
+    /// Whether messages on WebSockets are compressed.
+    pub fn is_on(&self) -> bool {
+        self.enabled && self.websocket
+    }
+}
+
+impl Default for Compression {
+    fn default() -> Self {
+        Compression { enabled: true, threshold: ByteSize::kib(1), level: 3, websocket: true }
+    }
 }

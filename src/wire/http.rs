@@ -9,8 +9,8 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::header::{
-    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_KEY,
-    SEC_WEBSOCKET_VERSION, UPGRADE,
+    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_EXTENSIONS,
+    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{Method, Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -19,8 +19,9 @@ use hyper::service::Service;
 use serde::Serialize;
 use socketioxide::socket::Sid;
 
-use super::config::Cors;
+use super::config::{Compression, Cors};
 use super::cors::{self, Verdict};
+use super::extension;
 use super::guard::{Breach, Guard};
 use super::handshake;
 use super::health::{Checkup, Report};
@@ -56,6 +57,7 @@ pub struct Site {
     pub guard: Arc<Guard>,
     pub limits: Arc<ArcSwap<Limits>>,
     pub cors: Arc<ArcSwap<Cors>>,
+    pub compression: Arc<ArcSwap<Compression>>,
     pub health: Checkup,
     pub annex: Option<Arc<dyn Annex>>,
     /// Polling sessions are offered to upgrade.
@@ -112,6 +114,7 @@ impl Site {
         if verdict == Verdict::Refused {
             return refuse(StatusCode::FORBIDDEN, Code::Forbidden, "this origin is not allowed");
         }
+        let agreement = extension::negotiate(request.headers(), &self.compression);
         let mut answer = if request.method() == Method::OPTIONS {
             let mut answer = Response::new(Full::default());
             *answer.status_mut() = StatusCode::NO_CONTENT;
@@ -121,6 +124,12 @@ impl Site {
             self.route(link, request).await.unwrap_or_else(|refusal| refusal)
         };
         cors::announce(&config, &verdict, answer.headers_mut());
+        if answer.status() == StatusCode::SWITCHING_PROTOCOLS
+            && let Some(agreement) = agreement
+        {
+            answer.headers_mut().insert(SEC_WEBSOCKET_EXTENSIONS, agreement.answer());
+            link.agree(agreement);
+        }
         answer
     }
 

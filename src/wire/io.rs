@@ -2,8 +2,8 @@
 //!
 //! Until an upgrade it passes HTTP through, cut at the end of each head, so that no byte behind a request for an
 //! upgrade is in hyper's hands when frames begin. After the 101 it deals in whole frames: those that the library
-//! writes and those that were pushed to the [`Link`] leave in one queue, with one system call for all that waits; those
-//! that the client sends are measured before the library buffers them.
+//! writes and those that were pushed to the [`Link`] leave in one queue, with one system call for all that waits, and
+//! compressed where that was agreed on; those that the client sends pass [`Inbound`] before the library reads them.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -15,8 +15,9 @@ use arc_swap::ArcSwap;
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::frame::{self, HeadEnd, Header, Inbound};
+use super::frame::{self, HeadEnd, Header, Violation};
 use super::handshake;
+use super::inbound::{Inbound, Rules};
 use super::link::{Chunk, Link, Passage, Phase, Side, Turn};
 use super::sweep::Place;
 use crate::roster::packet::text_frame;
@@ -27,9 +28,6 @@ const LIBRARY_BYTES: usize = 64 * 1024;
 
 /// Slices per system call.
 const SLICES: usize = 64;
-
-/// RFC 6455, section 7.4.1: the message is too big to process.
-const TOO_BIG: u16 = 1009;
 
 pub struct Io<S> {
     inner: S,
@@ -51,6 +49,10 @@ pub struct Io<S> {
     head_in: HeadEnd,
     head_out: HeadEnd,
     inbound: Inbound,
+    /// What is for the library and did not come from the stream as it is: inflated messages and what follows them.
+    ready: BytesMut,
+    /// For what the connection ends, once the library has read what came before.
+    broken: Option<Violation>,
     /// The library's first PING is on its way. Until it has come, nothing that the client sends is read.
     greeting: bool,
 }
@@ -80,6 +82,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Io<S> {
             head_in: HeadEnd::default(),
             head_out: HeadEnd::default(),
             inbound: Inbound::default(),
+            ready: BytesMut::new(),
+            broken: None,
             greeting: false,
         }
     }
@@ -97,8 +101,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Io<S> {
                 self.account(written);
             }
             match (&self.farewell, turn.close) {
-                (Farewell::No, Some(code)) => {
-                    self.out.push_back(Chunk { bytes: frame::close(code), pushed: None });
+                (Farewell::No, Some(violation)) => {
+                    self.out.push_back(Chunk { bytes: frame::close(violation), pushed: None });
                     self.farewell = Farewell::CloseQueued;
                     self.library_bytes += self.out[0].bytes.len();
                 }
@@ -190,13 +194,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Io<S> {
             if is_text && self.greeting && payload == handshake::PING {
                 self.answer_first_ping();
             } else if !is_text || self.link.pass(payload) == Passage::Send {
-                let frame = match handshake::announce(payload, self.limits.load().max_payload.0) {
-                    Some(open) if is_text => {
-                        self.greeting = true;
-                        text_frame(&open)
-                    }
-                    _ => Bytes::copy_from_slice(frame),
-                };
+                let frame = if is_text { self.replaced(payload) } else { None }
+                    .unwrap_or_else(|| Bytes::copy_from_slice(frame));
                 self.library_bytes += frame.len();
                 self.out.push_back(Chunk { bytes: frame, pushed: None });
             }
@@ -207,10 +206,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Io<S> {
         bytes
     }
 
+    /// What goes out in place of a text message of the library.
+    fn replaced(&mut self, payload: &[u8]) -> Option<Bytes> {
+        match handshake::announce(payload, self.limits.load().max_payload.0) {
+            Some(open) => {
+                self.greeting = true;
+                Some(text_frame(&open))
+            }
+            None => self.link.compress(payload),
+        }
+    }
+
     /// Lets the library read the answer before all that the client sent.
     fn answer_first_ping(&mut self) {
         self.greeting = false;
-        self.stash = [&frame::masked_text(handshake::PONG), &self.stash[..]].concat().into();
+        self.ready.extend_from_slice(&frame::masked_text(handshake::PONG));
         self.waker.wake_by_ref();
     }
 
@@ -279,7 +289,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Io<S> {
         ready!(self.read_raw(cx, buf))?;
         let new = &buf.filled()[before..];
         if from_stash == 0 {
-            self.link.read(new.len(), 0);
+            self.link.read(new.len());
         }
         if let Some(end) = self.head_in.find(new)
             && end < new.len()
@@ -293,23 +303,44 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Io<S> {
     }
 
     fn read_frames(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.greeting {
-            return Poll::Pending;
+        loop {
+            if !self.ready.is_empty() {
+                buf.put_slice(&self.ready.split_to(self.ready.len().min(buf.remaining())));
+                if self.ready.is_empty() {
+                    self.ready = BytesMut::new();
+                }
+                return Poll::Ready(Ok(()));
+            }
+            if self.greeting {
+                return Poll::Pending;
+            }
+            if self.broken.is_some() {
+                self.link.end(self.broken);
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            let before = buf.filled().len();
+            let stashed = self.stash.clone();
+            ready!(self.read_raw(cx, buf))?;
+            let new = &mut buf.filled_mut()[before..];
+            if new.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            let rules = Rules { max_payload: self.limits.load().max_payload.0, deflate: self.link.deflates() };
+            let taken = self.inbound.take(new, rules, &mut self.ready);
+            self.link.read_frames(self.inbound.frames, taken.compressed);
+            self.broken = taken.broken;
+            if stashed.is_empty() {
+                self.link.read(new.len());
+                self.stash = Bytes::copy_from_slice(&new[taken.consumed..]);
+            } else {
+                self.stash = stashed.slice(taken.consumed..);
+            }
+            buf.set_filled(before + taken.passed);
+            if taken.passed > 0 {
+                return Poll::Ready(Ok(()));
+            }
         }
-        let before = buf.filled().len();
-        let from_stash = self.stash.len();
-        ready!(self.read_raw(cx, buf))?;
-        let new = &buf.filled()[before..];
-        let passed = self.inbound.follow(new, self.limits.load().max_payload.0);
-        self.link.read(if from_stash == 0 { new.len() } else { 0 }, self.inbound.frames);
-        let Err(whole) = passed else { return Poll::Ready(Ok(())) };
-        buf.set_filled(before + whole);
-        self.link.end(Some(TOO_BIG));
-        if whole > 0 {
-            return Poll::Ready(Ok(()));
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
     }
 
     /// Throws away what the peer still sends: data left unread would make the kernel reset the connection, and the peer

@@ -16,8 +16,12 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use super::extension::Agreement;
+use super::frame::Violation;
 use super::guard::Ticket;
+use super::traffic::{Compressed, Counts, Traffic};
 use crate::roster::outlet::Refused;
+use crate::roster::packet::Packet;
 
 /// How long a connection that is told to end may take to read what still waits for it.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -42,24 +46,9 @@ pub struct Link {
     counts: Counts,
     /// The place of the session that this connection carries, free again when the connection has ended.
     ticket: OnceLock<Arc<Ticket>>,
+    /// Set where the upgrade was answered with permessage-deflate.
+    agreement: OnceLock<Agreement>,
     state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct Counts {
-    bytes_in: AtomicU64,
-    bytes_out: AtomicU64,
-    frames_in: AtomicU64,
-    frames_out: AtomicU64,
-}
-
-/// What passed over one connection so far; frames only after a WebSocket upgrade.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Traffic {
-    pub bytes_in: u64,
-    pub bytes_out: u64,
-    pub frames_in: u64,
-    pub frames_out: u64,
 }
 
 struct State {
@@ -81,7 +70,7 @@ enum Gate {
 }
 
 struct End {
-    code: Option<u16>,
+    violation: Option<Violation>,
     /// The connection is cut then, whatever still waits.
     deadline: Instant,
     /// The end waits for the library's disconnect packet.
@@ -122,8 +111,8 @@ pub(super) enum Side {
 /// What a poll of the I/O has to do beside its own work.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Turn {
-    /// The close code with which the connection ends, once all that waits has been taken.
-    pub close: Option<Option<u16>>,
+    /// For what the connection ends, once all that waits has been taken.
+    pub close: Option<Option<Violation>>,
     /// What the peer sends does not count any more.
     pub deaf: bool,
 }
@@ -140,6 +129,7 @@ impl Link {
             blocked_at: AtomicU64::new(0),
             counts: Counts::default(),
             ticket: OnceLock::new(),
+            agreement: OnceLock::new(),
             state: Mutex::new(State {
                 inbox: VecDeque::new(),
                 gate: Gate::Library,
@@ -158,6 +148,33 @@ impl Link {
     /// Makes the end of the connection that of the session which `ticket` belongs to.
     pub(super) fn carry(&self, ticket: Arc<Ticket>) {
         let _ = self.ticket.set(ticket);
+    }
+
+    /// Notes what the answer to the request for an upgrade has agreed on.
+    pub(super) fn agree(&self, agreement: Agreement) {
+        let _ = self.agreement.set(agreement);
+    }
+
+    /// Whether messages may be compressed.
+    pub(super) fn deflates(&self) -> bool {
+        self.agreement.get().is_some()
+    }
+
+    /// Hands one packet over, compressed where that was agreed on and is worth it.
+    pub fn push_packet(&self, packet: &Packet) -> Result<(), Refused> {
+        let compressed = self.agreement.get().and_then(|agreement| agreement.compress_packet(packet));
+        let Some(frame) = compressed else { return self.push(packet.frame().clone()) };
+        let sizes = Compressed::message(packet.payload().len(), frame.len());
+        self.push(frame)?;
+        self.counts.compressed_out.add(sizes);
+        Ok(())
+    }
+
+    /// The compressed frame of a text message that the library wrote, where it is to be compressed.
+    pub(super) fn compress(&self, payload: &[u8]) -> Option<Bytes> {
+        let frame = self.agreement.get()?.compress_text(payload)?;
+        self.counts.compressed_out.add(Compressed::message(payload.len(), frame.len()));
+        Some(frame)
     }
 
     /// Hands one frame over, behind all that was pushed before.
@@ -217,7 +234,7 @@ impl Link {
 
     /// Ends the connection when all that waits is written: a close frame, then the stream's end. What the peer sends
     /// from now on is thrown away, and a peer that does not read is cut.
-    pub fn end(&self, code: Option<u16>) {
+    pub fn end(&self, violation: Option<Violation>) {
         let mut state = self.state.lock();
         if state.cut {
             return;
@@ -227,7 +244,7 @@ impl Link {
             return self.cut();
         }
         let deadline = state.end.as_ref().map_or_else(|| Instant::now() + FAREWELL, |end| end.deadline);
-        state.end = Some(End { code, deadline, after_disconnect: false });
+        state.end = Some(End { violation, deadline, after_disconnect: false });
         drop(state);
         self.wake_both();
     }
@@ -236,7 +253,7 @@ impl Link {
     pub fn end_after_disconnect(&self) {
         let mut state = self.state.lock();
         if state.end.is_none() {
-            state.end = Some(End { code: None, deadline: Instant::now() + FAREWELL, after_disconnect: true });
+            state.end = Some(End { violation: None, deadline: Instant::now() + FAREWELL, after_disconnect: true });
         }
     }
 
@@ -271,12 +288,7 @@ impl Link {
     }
 
     pub fn traffic(&self) -> Traffic {
-        Traffic {
-            bytes_in: self.counts.bytes_in.load(Ordering::Relaxed),
-            bytes_out: self.counts.bytes_out.load(Ordering::Relaxed),
-            frames_in: self.counts.frames_in.load(Ordering::Relaxed),
-            frames_out: self.counts.frames_out.load(Ordering::Relaxed),
-        }
+        self.counts.traffic()
     }
 
     pub fn phase(&self) -> Phase {
@@ -325,7 +337,7 @@ impl Link {
         }
         match &state.end {
             Some(end) if !end.after_disconnect => {
-                Turn { close: state.inbox.is_empty().then_some(end.code), deaf: true }
+                Turn { close: state.inbox.is_empty().then_some(end.violation), deaf: true }
             }
             _ => Turn::default(),
         }
@@ -354,9 +366,13 @@ impl Link {
         }
     }
 
-    pub(super) fn read(&self, bytes: usize, frames: u64) {
+    pub(super) fn read(&self, bytes: usize) {
         self.counts.bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn read_frames(&self, frames: u64, compressed: Compressed) {
         self.counts.frames_in.store(frames, Ordering::Relaxed);
+        self.counts.compressed_in.add(compressed);
     }
 
     pub(super) fn wrote(&self, bytes: usize) {

@@ -7,7 +7,8 @@
 //! | the paths of an [`http::Annex`], where one is handed in | what that room says |
 //! | anything else | 404 |
 //!
-//! From the bottom up: [`link`] and [`io`] carry the bytes of one connection, [`listen`] accepts connections, [`http`]
+//! From the bottom up: [`link`] and [`io`] carry the bytes of one connection, [`inbound`] holds what comes in to the
+//! rules of WebSocket, [`extension`] agrees on compression, [`listen`] accepts connections, [`http`]
 //! routes their requests under the rules of [`cors`] and [`guard`], [`sessions`] and [`outlet`] find the way back to a
 //! client, and [`server`] builds it all. Above that, [`connect`] lets clients in, [`dispatch`] and [`verbs`] answer
 //! their events, and [`deliver`] hands out what happened.
@@ -18,11 +19,14 @@ pub mod cors;
 pub mod deliver;
 pub mod dispatch;
 pub mod event;
+mod extension;
 pub mod frame;
 pub mod guard;
 pub mod handshake;
 pub mod health;
 pub mod http;
+mod inbound;
+mod inflate;
 pub mod io;
 pub mod link;
 pub mod listen;
@@ -32,6 +36,8 @@ pub mod server;
 pub mod sessions;
 pub mod suites;
 pub mod sweep;
+pub mod traffic;
+mod utf8;
 mod verbs;
 
 #[cfg(test)]

@@ -85,12 +85,12 @@ fn emit(socket: &Arc<Socket>, head: Head, argument: &RawValue) -> Result<(), Ref
 impl Outlet for SessionOutlet {
     fn send(&self, packet: &Packet) -> Result<(), Refused> {
         if let Some(link) = self.session.direct.get() {
-            return link.push(packet.frame().clone());
+            return link.push_packet(packet);
         }
         let mut path = self.session.path.lock();
         // Another task may have switched meanwhile.
         match self.session.direct.get() {
-            Some(link) => link.push(packet.frame().clone()),
+            Some(link) => link.push_packet(packet),
             None => self.send_by_library(&mut path, packet),
         }
     }

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::config::{self, Cors, Transport};
+use super::config::{self, Compression, Cors, Transport};
 use super::guard::Guard;
 use super::handshake;
 use super::health::Checkup;
@@ -44,6 +44,7 @@ pub struct Setup {
     pub server: config::Server,
     pub transports: config::Transports,
     pub cors: Arc<ArcSwap<Cors>>,
+    pub compression: Arc<ArcSwap<Compression>>,
     pub limits: Arc<ArcSwap<Limits>>,
     pub health: Checkup,
     pub annex: Option<Arc<dyn Annex>>,
@@ -79,6 +80,7 @@ impl Server {
             guard: Guard::new(setup.limits.clone()),
             limits: setup.limits,
             cors: setup.cors,
+            compression: setup.compression,
             health: setup.health,
             annex: setup.annex,
             upgrades: setup.transports.allow.contains(&Transport::Websocket),

@@ -37,6 +37,7 @@ pub async fn serve(path: &str, engine: Engine, ready: impl FnOnce(SocketAddr)) {
         server: config::Server { listen: vec!["127.0.0.1:0".into()], path: path.into(), ..config::Server::default() },
         transports: Transports::default(),
         cors: Arc::<ArcSwap<Cors>>::default(),
+        compression: Arc::default(),
         limits: Arc::new(ArcSwap::from_pointee(Limits { max_payload: ByteSize(MAX_PAYLOAD), ..Limits::default() })),
         health: Arc::new(|| Health { initialized: true, connected: 0, rooms: 0 }),
         annex: None,

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import http from 'node:http'
 import net from 'node:net'
+import zlib from 'node:zlib'
 
 import { Feed, within } from './wait.mjs'
 
@@ -84,7 +85,20 @@ export class PollingSession {
   }
 }
 
-const OPCODE = { text: 1, binary: 2, close: 8, ping: 9, pong: 10 }
+export const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 }
+
+/** The bit of permessage-deflate among the reserved ones, as `frame` takes it. */
+export const COMPRESSED = 4
+
+const FLUSHED = Buffer.from([0, 0, 0xff, 0xff])
+const SYNC = { finishFlush: zlib.constants.Z_SYNC_FLUSH }
+
+/** The payload of a compressed message (RFC 7692, section 7.2.1). */
+export function deflated(text, options = {}) {
+  return zlib.deflateRawSync(text, { ...SYNC, ...options }).subarray(0, -FLUSHED.length)
+}
+
+const inflated = (payload, windowBits) => zlib.inflateRawSync(Buffer.concat([payload, FLUSHED]), { ...SYNC, windowBits })
 
 export function frame(opcode, payload, { fin = true, mask = true, rsv = 0, claimedLength } = {}) {
   const data = Buffer.from(payload)
@@ -109,6 +123,9 @@ export class RawSocket {
   #fragments = []
   bytes = 0
   messages = new Feed()
+  pongs = new Feed()
+  /** Of each compressed message that came, its length before it was inflated. */
+  compressed = []
   status = null
 
   answerPing = () => this.send('3')
@@ -183,14 +200,33 @@ export class RawSocket {
     if (buffer.length < start + length) return false
     const payload = buffer.subarray(start, start + length)
     this.#buffer = buffer.subarray(start + length)
-    this.#handle(buffer[0] & 0x0f, (buffer[0] & 0x80) !== 0, Buffer.from(payload))
+    const [fin, rsv, opcode] = [(buffer[0] & 0x80) !== 0, (buffer[0] >> 4) & 7, buffer[0] & 0x0f]
+    if (rsv === COMPRESSED && fin && opcode === OPCODE.text && this.extensions) {
+      this.compressed.push(length)
+      this.#handle(opcode, fin, inflated(payload, this.windowBits))
+    } else {
+      assert.equal(rsv, 0, 'a reserved bit of the server')
+      this.#handle(opcode, fin, Buffer.from(payload))
+    }
     return true
+  }
+
+  /** What the server agreed on: the value of `Sec-WebSocket-Extensions`. */
+  get extensions() {
+    return /^sec-websocket-extensions: *(.*)$/im.exec(this.head)?.[1].trim() ?? null
+  }
+
+  get windowBits() {
+    return Number(/server_max_window_bits=(\d+)/.exec(this.extensions)?.[1] ?? 15)
   }
 
   #handle(opcode, fin, payload) {
     if (opcode === OPCODE.ping) this.socket.write(frame(OPCODE.pong, payload))
-    else if (opcode === OPCODE.close) this.closeCode = payload.length >= 2 ? payload.readUInt16BE(0) : 1005
-    else if (opcode <= OPCODE.binary) {
+    else if (opcode === OPCODE.pong) this.pongs.push(payload.toString())
+    else if (opcode === OPCODE.close) {
+      this.closeCode = payload.length >= 2 ? payload.readUInt16BE(0) : 1005
+      this.closeReason = payload.subarray(2).toString()
+    } else if (opcode <= OPCODE.binary) {
       this.#fragments.push(payload)
       if (!fin) return
       const text = Buffer.concat(this.#fragments).toString()

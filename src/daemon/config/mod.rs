@@ -44,6 +44,7 @@ pub struct Config {
     pub cors: wire::config::Cors,
     pub ping: wire::config::Ping,
     pub transports: wire::config::Transports,
+    pub compression: wire::config::Compression,
     pub auth: auth::config::Config,
     pub limits: session::config::Config,
     pub chat: chat::config::Config,
@@ -59,6 +60,7 @@ struct Sections {
     cors: wire::config::Cors,
     ping: wire::config::Ping,
     transports: wire::config::Transports,
+    compression: wire::config::Compression,
     auth: auth::config::Config,
     limits: session::config::Config,
     messages: chat::config::Messages,
@@ -73,10 +75,10 @@ struct Sections {
 
 impl From<Sections> for Config {
     fn from(sections: Sections) -> Self {
-        let Sections { server, cors, ping, transports, auth, limits, store, log, .. } = sections;
+        let Sections { server, cors, ping, transports, compression, auth, limits, store, log, .. } = sections;
         let Sections { messages, conversations, typing, presence, receipts, notifications, .. } = sections;
         let chat = chat::config::Config { messages, conversations, typing, presence, receipts, notifications };
-        Config { server, cors, ping, transports, auth, limits, chat, store, log }
+        Config { server, cors, ping, transports, compression, auth, limits, chat, store, log }
     }
 }
 

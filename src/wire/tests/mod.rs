@@ -86,6 +86,7 @@ impl Harness {
             server: config,
             transports: options.transports,
             cors: Arc::new(ArcSwap::from_pointee(options.cors)),
+            compression: Arc::default(),
             limits: limits.clone(),
             health: Arc::new(|| Health { initialized: true, connected: 5, rooms: 12 }),
             annex: None,
