@@ -47,6 +47,13 @@ for (const [scenario, does, options] of [
   })
 }
 
+chat('compressed messages are read as well', async ({ daemon }) => {
+  const report = await load(daemon, 'paced', { rooms: 1, size: 40, senders: 2, bytes: 3000, rate: 20, deflate: true })
+  clean(report)
+  assert.ok(report.delivered > 100, `${report.delivered}`)
+  assert.ok(report.bytes_per_delivery < 2000, `${report.bytes_per_delivery} of 3000`)
+})
+
 chat('every message comes to all others of its room', async ({ daemon }) => {
   const { acked, delivered } = await load(daemon, 'messages', { rooms: 1, size: 6 })
   // At both ends of the window some are on their way.

@@ -22,6 +22,8 @@ const SCENARIOS = {
   'rooms-1000': { name: 'Messages to a room of 1,000', unit: 'deliveries', load: { scenario: 'messages', rooms: 1, size: 1000, senders: 100 }, ...rate('delivered_per_cpu_second') },
   'rooms-1000-alone': { name: 'The same, one message at a time', unit: 'deliveries', load: { scenario: 'messages', rooms: 1, size: 1000, senders: 1 }, ...rate('delivered_per_cpu_second') },
   direct: { name: 'Direct messages', unit: 'sends', load: { scenario: 'messages', rooms: 200, size: 2, senders: 1 }, ...rate('acked_per_cpu_second') },
+  compressed: { name: 'Compressed, 4 KiB to a room of 1,000', unit: 'deliveries', load: { scenario: 'paced', rooms: 1, size: 1000, senders: 10, bytes: 4096, rate: 3, deflate: true }, ...rate('delivered_per_cpu_second') },
+  'compressed-bytes': { name: 'The same, bytes of a delivery', unit: '', same: 'compressed', ...cost('bytes_per_delivery', 'B') },
   typing: { name: 'Typing in rooms of 10', unit: 'deliveries', load: { scenario: 'typing', rooms: 100, size: 10, senders: 1 }, ...rate('delivered_per_cpu_second') },
   connects: { name: 'Connects', unit: 'connects', load: { scenario: 'connects', rooms: 100, size: 10 }, ...rate('connected_per_cpu_second') },
   storm: { name: '1,000 devices reconnect at once', unit: 'reconnects', load: { scenario: 'storm', rooms: 100, size: 10 }, ...rate('connected_per_cpu_second') },
@@ -68,14 +70,14 @@ if (unknown.length > 0) {
 // One core for the server, one for the load.
 const [SERVER_CORE, LOAD_CORE] = cpus().length > 1 ? ['0', '1'] : ['0', '0']
 
-function start(server, port, dir) {
+function start(server, port, dir, { deflate }) {
   const config = join(dir, 'config.toml')
   writeFileSync(config, `[server]\nlisten = ["127.0.0.1:${port}"]\nstate_dir = ${JSON.stringify(dir)}\n[auth]\nsecret = ${JSON.stringify(SECRET)}\n${readFileSync(join(here, 'chatd.toml'))}`)
   const command = {
     chatd: [process.env.CHATD_BIN, '--config', config],
     node: [process.execPath, join(here, 'peer.mjs')],
   }[server]
-  const env = { ...process.env, PORT: port, SECRET, DATABASE: join(dir, 'peer.db'), SYNCHRONOUS: options['node-synchronous'], NODE_ENV: 'production' }
+  const env = { ...process.env, PORT: port, SECRET, DATABASE: join(dir, 'peer.db'), SYNCHRONOUS: options['node-synchronous'], NODE_ENV: 'production', ...(deflate && { DEFLATE: '1' }) }
   const log = openSync(join(options.out, `${server}.log`), 'a')
   return spawn('taskset', ['-c', SERVER_CORE, ...command], { env, stdio: ['ignore', log, log] })
 }
@@ -106,7 +108,7 @@ function load(args) {
 async function measure(server, args) {
   const dir = mkdtempSync(join(options.out, 'state-'))
   const port = await freePort()
-  const child = start(server, port, dir)
+  const child = start(server, port, dir, args)
   const ended = new Promise((resolve) => child.on('exit', resolve))
   try {
     await ready(port, child)

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 
+use flate2::{Decompress, FlushDecompress};
 use memchr::memmem;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
@@ -20,6 +21,9 @@ use crate::{Peer, Scenario};
 const TEXT: u8 = 1;
 const CLOSE: u8 = 8;
 
+/// What permessage-deflate leaves out at the end of a message.
+const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
+
 pub struct Client {
     world: Rc<World>,
     write: OwnedWriteHalf,
@@ -27,6 +31,7 @@ pub struct Client {
     /// Its number in its room.
     index: usize,
     resumes: bool,
+    inflater: RefCell<Option<Decompress>>,
     tally: RefCell<Tally>,
     /// Messages sent, or typing begun and ended.
     sent: Cell<u32>,
@@ -64,7 +69,7 @@ impl Client {
     async fn enter(world: &Rc<World>, login: Login) -> io::Result<Rc<Client>> {
         let mut stream = TcpStream::connect(("127.0.0.1", world.args.port)).await?;
         stream.set_nodelay(true)?;
-        let waiting = frame::upgrade(&mut stream).await?;
+        let waiting = frame::upgrade(&mut stream, world.args.deflate).await?;
         let (read, write) = stream.into_split();
         let client = Rc::new(Client {
             world: Rc::clone(world),
@@ -72,6 +77,7 @@ impl Client {
             room: login.room,
             index: login.index,
             resumes: login.resume.is_some(),
+            inflater: RefCell::default(),
             tally: RefCell::default(),
             sent: Cell::new(0),
             asked: RefCell::default(),
@@ -98,6 +104,7 @@ impl Client {
         waiting = self.take(&waiting).to_vec();
         let mut chunk = vec![0; 16 * 1024];
         while let Ok(count @ 1..) = read.read(&mut chunk).await {
+            add(&self.world.counts.bytes, count as u64);
             let rest = if waiting.is_empty() {
                 self.take(&chunk[..count])
             } else {
@@ -117,6 +124,7 @@ impl Client {
     fn take<'a>(&self, mut bytes: &'a [u8]) -> &'a [u8] {
         while let Some((frame, rest)) = frame::next(bytes) {
             match frame.opcode {
+                TEXT if frame.is_compressed => self.compressed(frame.payload),
                 TEXT => self.packet(frame.payload),
                 CLOSE => self.closed.set(true),
                 _ => {}
@@ -124,6 +132,17 @@ impl Client {
             bytes = rest;
         }
         bytes
+    }
+
+    /// The server may refer to messages before, so that all must be read.
+    fn compressed(&self, payload: &[u8]) {
+        let mut text = Vec::with_capacity(2 * self.world.args.bytes + 4096);
+        let mut inflater = self.inflater.borrow_mut();
+        let inflater = inflater.get_or_insert_with(|| Decompress::new(false));
+        match inflater.decompress_vec(&[payload, &TAIL].concat(), &mut text, FlushDecompress::Sync) {
+            Ok(_) => self.packet(&text),
+            Err(error) => self.world.complain(format!("a compressed message: {error}")),
+        }
     }
 
     fn packet(&self, packet: &[u8]) {

@@ -6,10 +6,16 @@ use memchr::memmem;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Makes the connection a WebSocket to the Socket.IO endpoint; what the server sent behind its agreement.
-pub async fn upgrade(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
-    let request = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n\
-                   Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+/// Makes the connection a WebSocket to the Socket.IO endpoint, with permessage-deflate where that is `wanted`; what the
+/// server sent behind its agreement.
+pub async fn upgrade(stream: &mut TcpStream, wanted: bool) -> io::Result<Vec<u8>> {
+    const OFFER: &str = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
+    const AGREED: &[u8] = b"permessage-deflate";
+    let offer = if wanted { OFFER } else { "" };
+    let request = format!(
+        "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n\
+         Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{offer}\r\n"
+    );
     stream.write_all(request.as_bytes()).await?;
     let mut head = Vec::with_capacity(512);
     loop {
@@ -18,7 +24,7 @@ pub async fn upgrade(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
         }
         if let Some(at) = memmem::find(&head, b"\r\n\r\n") {
             let rest = head.split_off(at + 4);
-            let is_open = head.starts_with(b"HTTP/1.1 101");
+            let is_open = head.starts_with(b"HTTP/1.1 101") && wanted == memmem::find(&head, AGREED).is_some();
             return if is_open { Ok(rest) } else { Err(io::Error::other(String::from_utf8_lossy(&head).into_owned())) };
         }
     }
@@ -49,6 +55,7 @@ pub fn text(payload: &str, out: &mut Vec<u8>) {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Frame<'a> {
     pub opcode: u8,
+    pub is_compressed: bool,
     pub payload: &'a [u8],
 }
 
@@ -67,7 +74,7 @@ pub fn next(bytes: &[u8]) -> Option<(Frame<'_>, &[u8])> {
         len => (usize::from(len), rest),
     };
     let (payload, rest) = rest.split_at_checked(len)?;
-    Some((Frame { opcode: first & 0x0f, payload }, rest))
+    Some((Frame { opcode: first & 0x0f, is_compressed: first & 0x40 != 0, payload }, rest))
 }
 
 #[cfg(test)]

@@ -62,6 +62,9 @@ pub struct Args {
     /// Bytes of a message's content.
     #[arg(long, default_value_t = 100)]
     pub bytes: usize,
+    /// Whether clients ask for permessage-deflate.
+    #[arg(long, default_value_t = false, action = clap::ArgAction::Set)]
+    pub deflate: bool,
     /// Messages a second over all senders, where they are paced.
     #[arg(long, default_value_t = 1000.0)]
     pub rate: f64,

@@ -139,14 +139,18 @@ async fn exchange(world: &World, clients: &[Rc<Client>]) -> Value {
     sleep(world.args.warm_up()).await;
     world.measuring.set(true);
     let (acked, delivered) = (world.counts.acked.get(), world.counts.delivered.get());
+    let bytes = world.counts.bytes.get();
     let start = world.snapshot();
     sleep(world.args.window()).await;
     let window = world.since(&start);
     let (acked, delivered) = (world.counts.acked.get() - acked, world.counts.delivered.get() - delivered);
+    let bytes = world.counts.bytes.get() - bytes;
     world.measuring.set(false);
     world.running.set(false);
     count_missing(world, clients).await;
-    rates(&window, &[("acked", acked), ("delivered", delivered)])
+    let mut report = rates(&window, &[("acked", acked), ("delivered", delivered)]);
+    merge(&mut report, json!({ "bytes_per_delivery": bytes as f64 / delivered as f64 }));
+    report
 }
 
 /// Sends at the given rate, each sender in its turn.

@@ -1,5 +1,7 @@
 //! Exactly once, in order: what a device got of each sender's events.
 
+use std::fmt::Write;
+
 /// What one device has seen. Senders of a room are numbered from 0, and each numbers its events from 1.
 #[derive(Default)]
 pub struct Tally {
@@ -53,6 +55,25 @@ pub struct Mark {
     pub sent_at_micros: u64,
 }
 
+const WORDS: [&str; 16] = [
+    "lorem",
+    "ipsum",
+    "dolor",
+    "sit",
+    "amet",
+    "consectetur",
+    "adipiscing",
+    "elit",
+    "sed",
+    "do",
+    "eiusmod",
+    "tempor",
+    "incididunt",
+    "ut",
+    "labore",
+    "magna",
+];
+
 /// Bytes of a content that [`Mark::parse`] reads.
 const MARK_BYTES: usize = 34;
 
@@ -61,8 +82,11 @@ impl Mark {
     pub fn content(&self, bytes: usize) -> String {
         let Mark { room, sender, number, sent_at_micros } = self;
         let mut text = format!("b:{room:04}:{sender:04}:{number:08}:{sent_at_micros:012}:");
+        let mut state = u64::from(*number) << 20 | *sender as u64;
         while text.len() < bytes {
-            text.push_str("lorem ipsum dolor sit amet ");
+            // Words that come again and numbers that do not, so that it compresses as real messages do.
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let _ = write!(text, "{} {} ", WORDS[(state >> 32) as usize % WORDS.len()], state >> 48);
         }
         text.truncate(bytes.max(MARK_BYTES));
         text

@@ -31,6 +31,8 @@ pub struct Counts {
     pub failed: Cell<u64>,
     pub ready: Cell<u64>,
     pub joined: Cell<u64>,
+    /// Of what the servers sent on their WebSockets, answers included.
+    pub bytes: Cell<u64>,
 }
 
 #[derive(Default)]
