@@ -19,6 +19,7 @@ pub struct Live {
     pub limits: Arc<ArcSwap<session::config::Config>>,
     pub cors: Arc<ArcSwap<wire::config::Cors>>,
     pub compression: Arc<ArcSwap<wire::config::Compression>>,
+    pub proxies: Arc<ArcSwap<Vec<wire::peer::Proxy>>>,
 }
 
 impl Live {
@@ -30,6 +31,7 @@ impl Live {
             limits: Arc::new(ArcSwap::from_pointee(config.limits.clone())),
             cors: Arc::new(ArcSwap::from_pointee(config.cors.clone())),
             compression: Arc::new(ArcSwap::from_pointee(config.compression.clone())),
+            proxies: Arc::new(ArcSwap::from_pointee(config.server.trusted_proxies.clone())),
         }
     }
 }
@@ -78,6 +80,7 @@ impl Running {
         self.live.limits.store(Arc::new(config.limits.clone()));
         self.live.cors.store(Arc::new(config.cors.clone()));
         self.live.compression.store(Arc::new(config.compression.clone()));
+        self.live.proxies.store(Arc::new(config.server.trusted_proxies.clone()));
         self.loaded = reload.loaded;
         Ok(reload.changes)
     }

@@ -177,6 +177,7 @@ async fn build(running: &Running) -> Result<House, u8> {
         transports: config.transports.clone(),
         cors: Arc::clone(&live.cors),
         compression: Arc::clone(&live.compression),
+        proxies: Arc::clone(&live.proxies),
         limits: Arc::clone(&live.limits),
         health: Arc::new(checkup),
         annex,

@@ -106,7 +106,7 @@ impl Desk {
 
 /// Whatever `[cors]` allows elsewhere, no other page becomes anybody here.
 fn is_own_page(headers: &HeaderMap) -> bool {
-    cors::judge(&Cors::default(), headers) == Verdict::Own
+    cors::judge(&Cors::default(), None, headers) == Verdict::Own
 }
 
 /// What a form of another site cannot send unasked.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::peer::Proxy;
 use crate::domain::units::{ByteSize, Span};
 
 /// `[server]`
@@ -13,6 +14,8 @@ pub struct Server {
     /// `HOST:PORT` each; port 0 picks a free one.
     pub listen: Vec<String>,
     pub path: String,
+    /// Whose word counts about where a connection or a request comes from; taken on reload.
+    pub trusted_proxies: Vec<Proxy>,
     /// How long a drain may take; taken on reload.
     pub drain_timeout: Span,
     /// Absent: `$STATE_DIRECTORY`, else `$XDG_STATE_HOME/chatd`, else `~/.local/state/chatd`.
@@ -28,6 +31,7 @@ impl Default for Server {
         Server {
             listen: vec!["127.0.0.1:3000".into()],
             path: "/socket.io/".into(),
+            trusted_proxies: Vec::new(),
             drain_timeout: Span::secs(20),
             state_dir: None,
             demo: false,

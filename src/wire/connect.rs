@@ -98,7 +98,7 @@ impl Door {
             "connection",
             connection.id = %id,
             user.id = %identity.user,
-            client.address = %transport.peer().ip(),
+            client.address = %transport.peer().address,
         );
         let connection = Arc::new(Connection::new(id, identity.user.clone(), handshake.device.clone(), outlet));
         let (limits, quotas) = (Arc::clone(&self.0.limits), Arc::clone(&self.0.quotas));

@@ -8,6 +8,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue};
 
 use super::config::Cors;
+use super::peer::Scheme;
 
 /// What the `Origin` of a request means under the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,8 +20,8 @@ pub enum Verdict {
     Refused,
 }
 
-/// Judges a request by its headers.
-pub fn judge(config: &Cors, headers: &HeaderMap) -> Verdict {
+/// Judges a request by its headers and the scheme of its URL.
+pub fn judge(config: &Cors, scheme: Option<Scheme>, headers: &HeaderMap) -> Verdict {
     let Some(origin) = headers.get(ORIGIN) else { return Verdict::Own };
     let Ok(text) = origin.to_str() else { return Verdict::Refused };
     let listed = |entry: &String| entry == "*" || entry.trim_end_matches('/').eq_ignore_ascii_case(text);
@@ -29,7 +30,11 @@ pub fn judge(config: &Cors, headers: &HeaderMap) -> Verdict {
     }
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
     match (authority(text), host) {
-        (Some(authority), Some(host)) if same_host(text, authority, host) => Verdict::Own,
+        (Some((own, authority)), Some(host))
+            if scheme.is_none_or(|scheme| scheme == own) && same_host(own, authority, host) =>
+        {
+            Verdict::Own
+        }
         _ => Verdict::Refused,
     }
 }
@@ -58,14 +63,18 @@ pub fn announce_preflight(config: &Cors, headers: &mut HeaderMap) {
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from(config.max_age.0.as_secs()));
 }
 
-/// `host:port` of an origin of the web.
-fn authority(origin: &str) -> Option<&str> {
-    origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"))
+/// Scheme and `host:port` of an origin of the web.
+fn authority(origin: &str) -> Option<(Scheme, &str)> {
+    let http = origin.strip_prefix("http://").map(|rest| (Scheme::Http, rest));
+    http.or_else(|| origin.strip_prefix("https://").map(|rest| (Scheme::Https, rest)))
 }
 
 /// Whether the origin's host and port are those of the request; the port that a scheme implies may be written or not.
-fn same_host(origin: &str, authority: &str, host: &str) -> bool {
-    let implied = if origin.starts_with("https:") { ":443" } else { ":80" };
+fn same_host(scheme: Scheme, authority: &str, host: &str) -> bool {
+    let implied = match scheme {
+        Scheme::Http => ":80",
+        Scheme::Https => ":443",
+    };
     let bare = |text: &str| text.strip_suffix(implied).unwrap_or(text).to_ascii_lowercase();
     bare(authority) == bare(host)
 }
@@ -75,13 +84,17 @@ mod tests {
     use super::*;
 
     fn verdict(origins: &[&str], origin: Option<&str>) -> Verdict {
+        verdict_over(None, origins, origin)
+    }
+
+    fn verdict_over(scheme: Option<Scheme>, origins: &[&str], origin: Option<&str>) -> Verdict {
         let config = Cors { origins: origins.iter().map(ToString::to_string).collect(), ..Cors::default() };
         let mut headers = HeaderMap::new();
         headers.insert(HOST, HeaderValue::from_static("chat.example:3000"));
         if let Some(origin) = origin {
             headers.insert(ORIGIN, HeaderValue::from_str(origin).expect("a header value"));
         }
-        judge(&config, &headers)
+        judge(&config, scheme, &headers)
     }
 
     #[test]
@@ -92,6 +105,15 @@ mod tests {
         for other in ["http://chat.example", "http://evil.example", "http://chat.example:3000.evil.example", "null"] {
             assert_eq!(verdict(&[], Some(other)), Verdict::Refused, "{other}");
         }
+    }
+
+    #[test]
+    fn where_the_scheme_is_known_it_is_part_of_the_origin() {
+        let (plain, secure) = ("http://chat.example:3000", "https://chat.example:3000");
+        assert_eq!(verdict_over(Some(Scheme::Https), &[], Some(secure)), Verdict::Own);
+        assert_eq!(verdict_over(Some(Scheme::Https), &[], Some(plain)), Verdict::Refused);
+        assert_eq!(verdict_over(Some(Scheme::Http), &[], Some(secure)), Verdict::Refused);
+        assert!(matches!(verdict_over(Some(Scheme::Https), &[plain], Some(plain)), Verdict::Allowed(_)));
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! How many sessions there may be: in all, per address, per second, and without a token.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -9,6 +8,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
+use super::peer::Address;
 use crate::session::budget::Bucket;
 use crate::session::config::Config;
 
@@ -20,8 +20,8 @@ pub struct Guard {
     limits: Arc<ArcSwap<Config>>,
     sessions: AtomicUsize,
     unauthenticated: AtomicUsize,
-    addresses: Mutex<HashMap<IpAddr, usize, ahash::RandomState>>,
-    rates: Mutex<HashMap<IpAddr, Bucket, ahash::RandomState>>,
+    addresses: Mutex<HashMap<Address, usize, ahash::RandomState>>,
+    rates: Mutex<HashMap<Address, Bucket, ahash::RandomState>>,
 }
 
 /// Why a session was not let in.
@@ -36,7 +36,7 @@ pub enum Breach {
 /// A session's place in the counts; gives it back when dropped.
 pub struct Ticket {
     guard: Arc<Guard>,
-    address: IpAddr,
+    address: Address,
     unauthenticated: AtomicBool,
     held: AtomicBool,
 }
@@ -52,10 +52,10 @@ impl Guard {
         })
     }
 
-    /// Lets one session from `ip` in.
-    pub fn admit(self: &Arc<Self>, ip: IpAddr) -> Result<Ticket, Breach> {
+    /// Lets one session from `address` in.
+    pub fn admit(self: &Arc<Self>, address: Address) -> Result<Ticket, Breach> {
         let limits = self.limits.load();
-        let address = network(ip);
+        let address = address.network();
         self.spend(address, limits.connects_per_second_per_ip, Instant::now())?;
         let sessions = self.sessions.fetch_add(1, Ordering::Relaxed);
         let unauthenticated = self.unauthenticated.fetch_add(1, Ordering::Relaxed);
@@ -92,7 +92,7 @@ impl Guard {
         self.sessions.load(Ordering::Relaxed)
     }
 
-    fn spend(&self, address: IpAddr, per_second: u32, now: Instant) -> Result<(), Breach> {
+    fn spend(&self, address: Address, per_second: u32, now: Instant) -> Result<(), Breach> {
         if per_second == 0 {
             return Ok(());
         }
@@ -146,18 +146,10 @@ fn is_full(count: usize, limit: u32) -> bool {
     limit != 0 && count >= limit as usize
 }
 
-/// What counts as one address: a whole /64 of IPv6, as one host is given all of it, and IPv4 in either form.
-fn network(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V6(address) => {
-            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & 0xffff_ffff_ffff_ffff_0000_0000_0000_0000))
-        }
-        v4 => v4,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
     fn guard(change: impl FnOnce(&mut Config)) -> Arc<Guard> {
@@ -166,8 +158,8 @@ mod tests {
         Guard::new(Arc::new(ArcSwap::from_pointee(limits)))
     }
 
-    fn ip(text: &str) -> IpAddr {
-        text.parse().expect("a valid address")
+    fn ip(text: &str) -> Address {
+        text.parse::<IpAddr>().expect("a valid address").into()
     }
 
     fn admit(guard: &Arc<Guard>, text: &str) -> Ticket {

@@ -22,10 +22,12 @@ use socketioxide::socket::Sid;
 use super::config::{Compression, Cors};
 use super::cors::{self, Verdict};
 use super::extension;
+use super::forwarded;
 use super::guard::{Breach, Guard};
 use super::handshake;
 use super::health::{Checkup, Report};
 use super::link::Link;
+use super::peer::{Peer, Proxy};
 use super::sessions::{Session, Sessions};
 use crate::domain::error::Code;
 use crate::domain::units::ByteSize;
@@ -58,6 +60,7 @@ pub struct Site {
     pub limits: Arc<ArcSwap<Limits>>,
     pub cors: Arc<ArcSwap<Cors>>,
     pub compression: Arc<ArcSwap<Compression>>,
+    pub proxies: Arc<ArcSwap<Vec<Proxy>>>,
     pub health: Checkup,
     pub annex: Option<Arc<dyn Annex>>,
     /// Polling sessions are offered to upgrade.
@@ -109,8 +112,9 @@ impl Site {
     }
 
     async fn engine_io(&self, link: &Arc<Link>, request: Request<Incoming>) -> Answer {
+        let peer = forwarded::client(link.peer(), request.headers(), &self.proxies.load());
         let config = self.cors.load_full();
-        let verdict = cors::judge(&config, request.headers());
+        let verdict = cors::judge(&config, peer.scheme, request.headers());
         if verdict == Verdict::Refused {
             return refuse(StatusCode::FORBIDDEN, Code::Forbidden, "this origin is not allowed");
         }
@@ -121,7 +125,7 @@ impl Site {
             cors::announce_preflight(&config, answer.headers_mut());
             answer
         } else {
-            self.route(link, request).await.unwrap_or_else(|refusal| refusal)
+            self.route(link, peer, request).await.unwrap_or_else(|refusal| refusal)
         };
         cors::announce(&config, &verdict, answer.headers_mut());
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS
@@ -134,7 +138,7 @@ impl Site {
     }
 
     /// Tells apart what opens a session, what upgrades one, and what a polling session asks.
-    async fn route(&self, link: &Arc<Link>, request: Request<Incoming>) -> Result<Answer, Answer> {
+    async fn route(&self, link: &Arc<Link>, peer: Peer, request: Request<Incoming>) -> Result<Answer, Answer> {
         let query = request.uri().query().unwrap_or_default();
         // Read as the library reads it: a request must not name one session to it and another one here.
         let sid = query.split('&').find_map(|pair| pair.strip_prefix("sid=")).map(str::parse::<Sid>);
@@ -144,7 +148,7 @@ impl Site {
             check_upgrade(&request).map_or(Ok(()), Err)?;
         }
         let session = match sid {
-            None => return self.open(link, request, websocket).await,
+            None => return self.open(link, peer, request, websocket).await,
             Some(Err(_)) => return Err(unknown_session()),
             Some(Ok(sid)) => self.sessions.find(sid).ok_or_else(unknown_session)?,
         };
@@ -178,15 +182,21 @@ impl Site {
     }
 
     /// Opens a session, where the limits allow one more.
-    async fn open(&self, link: &Arc<Link>, request: Request<Incoming>, websocket: bool) -> Result<Answer, Answer> {
+    async fn open(
+        &self,
+        link: &Arc<Link>,
+        peer: Peer,
+        request: Request<Incoming>,
+        websocket: bool,
+    ) -> Result<Answer, Answer> {
         if request.method() != Method::GET {
             return Ok((self.engine)(request.map(|_| Full::default())).await);
         }
         if self.draining.load(Ordering::Relaxed) {
             return Err(refuse(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, "the server is shutting down"));
         }
-        let ticket = self.guard.admit(link.peer().ip()).map_err(too_many)?;
-        let session = self.sessions.open(link.peer(), ticket, websocket.then(|| link.clone()));
+        let ticket = self.guard.admit(peer.address).map_err(too_many)?;
+        let session = self.sessions.open(peer, ticket, websocket.then(|| link.clone()));
         let mut request = request.map(|_| Full::default());
         request.extensions_mut().insert::<Arc<Session>>(session.clone());
         let answer = (self.engine)(request).await;

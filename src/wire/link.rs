@@ -6,7 +6,6 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Wake, Waker};
@@ -20,6 +19,7 @@ use super::extension::Agreement;
 use super::frame::Violation;
 use super::guard::Ticket;
 use super::traffic::{Compressed, Counts, Traffic};
+use super::peer::Peer;
 use crate::roster::outlet::Refused;
 use crate::roster::packet::Packet;
 
@@ -34,7 +34,7 @@ pub struct Room {
 }
 
 pub struct Link {
-    peer: SocketAddr,
+    peer: Peer,
     born: Instant,
     room: Room,
     phase: AtomicU8,
@@ -118,7 +118,7 @@ pub(super) struct Turn {
 }
 
 impl Link {
-    pub fn new(peer: SocketAddr, room: Room) -> Arc<Self> {
+    pub fn new(peer: Peer, room: Room) -> Arc<Self> {
         Arc::new(Link {
             peer,
             born: Instant::now(),
@@ -141,7 +141,7 @@ impl Link {
         })
     }
 
-    pub fn peer(&self) -> SocketAddr {
+    pub fn peer(&self) -> Peer {
         self.peer
     }
 

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use http::StatusCode;
 use http::header::UPGRADE;
 use hyper::server::conn::http1;
@@ -18,6 +19,9 @@ use tokio_util::task::TaskTracker;
 use super::http::Site;
 use super::io::Io;
 use super::link::{Phase, Room};
+use super::peer::Peer;
+use super::proxy;
+use super::socket::Ahead;
 use super::sweep::{Place, Streams};
 
 /// How long a request's head may take to arrive; a connection that is kept alive may idle for as long.
@@ -106,10 +110,28 @@ impl Reception {
         }
     }
 
+    /// Finds out whom a connection comes from, where a trusted proxy has opened it. `None` where it is not to be served.
+    async fn identify(&self, mut stream: TcpStream, peer: Peer) -> Option<(Ahead<TcpStream>, Peer)> {
+        if !peer.address.is_in(&self.site.proxies.load()) {
+            return Some((Ahead::new(stream, BytesMut::new()), peer));
+        }
+        let header = tokio::time::timeout(HEAD_TIMEOUT, proxy::read(&mut stream, peer));
+        match self.stop.run_until_cancelled(header).await? {
+            Ok(Ok((peer, ahead))) => Some((Ahead::new(stream, ahead), peer)),
+            Ok(Err(error)) => {
+                tracing::debug!(proxy.address = %peer.address, %error, "a connection is closed");
+                None
+            }
+            // It said nothing at all, as with connections that a proxy opens in advance.
+            Err(_) => None,
+        }
+    }
+
     async fn serve(self, stream: TcpStream, peer: SocketAddr, place: Place) {
         if let Err(error) = prepare(&stream, self.write_timeout) {
             tracing::debug!(error = %error, "a connection's socket options could not be set");
         }
+        let Some((stream, peer)) = self.identify(stream, Peer::plain(peer.ip().into())).await else { return };
         let link = self.streams.link(peer, self.room);
         let io = Io::new(stream, link.clone(), self.site.limits.clone()).holding(place);
         let site = self.site.clone();

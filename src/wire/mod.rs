@@ -8,9 +8,9 @@
 //! | anything else | 404 |
 //!
 //! From the bottom up: [`link`] and [`io`] carry the bytes of one connection, [`inbound`] holds what comes in to the
-//! rules of WebSocket, [`extension`] agrees on compression, [`listen`] accepts connections, [`http`]
-//! routes their requests under the rules of [`cors`] and [`guard`], [`sessions`] and [`outlet`] find the way back to a
-//! client, and [`server`] builds it all. Above that, [`connect`] lets clients in, [`dispatch`] and [`verbs`] answer
+//! rules of WebSocket, [`extension`] agrees on compression, [`listen`] accepts connections, [`proxy`] and [`forwarded`]
+//! find the client behind a proxy, [`http`] routes requests under the rules of [`cors`] and [`guard`], [`sessions`] and
+//! [`outlet`] find the way back to a client, and [`server`] builds it all. Above that, [`connect`] lets clients in, [`dispatch`] and [`verbs`] answer
 //! their events, and [`deliver`] hands out what happened.
 
 pub mod config;
@@ -20,6 +20,7 @@ pub mod deliver;
 pub mod dispatch;
 pub mod event;
 mod extension;
+pub mod forwarded;
 pub mod frame;
 pub mod guard;
 pub mod handshake;
@@ -32,9 +33,12 @@ pub mod link;
 pub mod listen;
 pub mod outlet;
 pub mod payload;
+pub mod peer;
+pub mod proxy;
 pub mod server;
 pub mod sessions;
 pub mod suites;
+pub mod socket;
 pub mod sweep;
 pub mod traffic;
 mod utf8;

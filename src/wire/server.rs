@@ -20,6 +20,7 @@ use super::health::Checkup;
 use super::http::{self, Annex, Engine, Site};
 use super::link::Room;
 use super::listen::{self, BindError, Reception};
+use super::peer::Proxy;
 use super::sessions::Sessions;
 use super::sweep::{self, Streams};
 use crate::session::config::Config as Limits;
@@ -45,6 +46,7 @@ pub struct Setup {
     pub transports: config::Transports,
     pub cors: Arc<ArcSwap<Cors>>,
     pub compression: Arc<ArcSwap<Compression>>,
+    pub proxies: Arc<ArcSwap<Vec<Proxy>>>,
     pub limits: Arc<ArcSwap<Limits>>,
     pub health: Checkup,
     pub annex: Option<Arc<dyn Annex>>,
@@ -81,6 +83,7 @@ impl Server {
             limits: setup.limits,
             cors: setup.cors,
             compression: setup.compression,
+            proxies: setup.proxies,
             health: setup.health,
             annex: setup.annex,
             upgrades: setup.transports.allow.contains(&Transport::Websocket),

@@ -3,7 +3,6 @@
 //! A session's id is its secret: whoever knows it reads and writes as its user. It is never logged and has no `Debug`.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock, Weak};
 
 use dashmap::DashMap;
@@ -15,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::guard::Ticket;
 use super::link::{Link, Room};
+use super::peer::Peer;
 
 /// How long a polling client may take to fetch its disconnect packet.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -33,7 +33,7 @@ pub struct Sessions {
 pub struct Session {
     sessions: Weak<Sessions>,
     sid: OnceLock<Sid>,
-    peer: SocketAddr,
+    peer: Peer,
     ticket: Arc<Ticket>,
     dead: CancellationToken,
     /// The connection that packets are pushed to, once they go past the library.
@@ -83,7 +83,7 @@ impl Sessions {
     }
 
     /// A session that is about to open from `peer`, over `link` where it begins as a WebSocket.
-    pub fn open(self: &Arc<Self>, peer: SocketAddr, ticket: Ticket, link: Option<Arc<Link>>) -> Arc<Session> {
+    pub fn open(self: &Arc<Self>, peer: Peer, ticket: Ticket, link: Option<Arc<Link>>) -> Arc<Session> {
         let ticket = Arc::new(ticket);
         if let Some(link) = &link {
             link.carry(ticket.clone());
@@ -135,7 +135,7 @@ impl Session {
         socket.req_parts().extensions.get::<Arc<Session>>().cloned()
     }
 
-    pub fn peer(&self) -> SocketAddr {
+    pub fn peer(&self) -> Peer {
         self.peer
     }
 

@@ -1,6 +1,5 @@
 //! All open streams: how many there are, and the task that cuts those whose peer does not read.
 
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -10,6 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::link::{Link, Room};
+use super::peer::Peer;
 use super::sessions::Sessions;
 
 #[derive(Default)]
@@ -32,7 +32,7 @@ impl Streams {
         self.open.load(Ordering::Relaxed)
     }
 
-    pub fn link(&self, peer: SocketAddr, room: Room) -> Arc<Link> {
+    pub fn link(&self, peer: Peer, room: Room) -> Arc<Link> {
         let link = Link::new(peer, room);
         self.links.lock().push(Arc::downgrade(&link));
         link

@@ -26,6 +26,17 @@ export function request(daemon, path, { method = 'GET', headers = {}, body } = {
   })
 }
 
+/** Writes bytes on a connection of their own; resolves to all that comes back until the server ends it. */
+export function exchange(daemon, bytes) {
+  return new Promise((answer) => {
+    const chunks = []
+    const socket = net.connect(daemon.port, '127.0.0.1', () => socket.write(bytes))
+    socket.on('data', (chunk) => chunks.push(chunk))
+    socket.on('error', () => {}) // A reset is one way in which the server ends it.
+    socket.on('close', () => answer(Buffer.concat(chunks).toString()))
+  })
+}
+
 export const POLL = '/socket.io/?EIO=4&transport=polling'
 
 /** Opens an Engine.IO session over polling; resolves to what the server offered. */

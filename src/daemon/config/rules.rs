@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use super::diagnose::did_you_mean;
+use crate::wire::peer::{Proxy, ProxyError};
 
 /// Why a value does not fit, as it follows the key's name, and what would mend it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +89,17 @@ fn is_host(text: &str) -> bool {
                 && !label.starts_with('-')
                 && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
         })
+}
+
+/// A proxy that is trusted.
+pub fn proxy(text: &str) -> Result<(), Complaint> {
+    match text.parse::<Proxy>() {
+        Ok(_) => Ok(()),
+        Err(error @ ProxyError::HostBits(network)) => {
+            Err(Complaint::new(error.to_string()).hint(write(&network.to_string())))
+        }
+        Err(error @ ProxyError::Form) => complain(error.to_string()),
+    }
 }
 
 /// The path under which Socket.IO answers.

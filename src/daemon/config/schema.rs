@@ -29,23 +29,14 @@ const DAY: Span = Span::secs(86_400);
 const YEARS: Span = Span::secs(100 * 365 * 86_400);
 
 /// Sections and keys that later versions have: naming them says more than "unknown key".
-pub const LATER: [&str; 10] = [
-    "server.tls",
-    "server.trusted_proxies",
-    "compression.http",
-    "cluster",
-    "files",
-    "plugins",
-    "admin",
-    "api",
-    "webhooks",
-    "metrics",
-];
+pub const LATER: [&str; 9] =
+    ["server.tls", "compression.http", "cluster", "files", "plugins", "admin", "api", "webhooks", "metrics"];
 
 /// All keys, section by section, in the order in which they are documented and printed.
 pub static KEYS: &[Key] = &[
     fixed("server.listen", "['127.0.0.1:3000']", Kind::List(1, rules::listen)),
     fixed("server.path", "'/socket.io/'", Kind::Text(rules::url_path)),
+    live("server.trusted_proxies", "[]", Kind::List(0, rules::proxy)),
     live("server.drain_timeout", "'20s'", Kind::Time(NONE, TEN_MINUTES)),
     fixed("server.state_dir", "", Kind::Path(rules::not_empty)),
     fixed("server.demo", "false", Kind::Switch),

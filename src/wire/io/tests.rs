@@ -3,6 +3,7 @@ use parking_lot::Mutex;
 use super::*;
 use crate::roster::outlet::Refused;
 use crate::wire::link::Room;
+use crate::wire::peer::{Address, Peer};
 
 /// A stream that takes a few bytes at a time, or none, as chance has it; seeded, so that a failure repeats.
 struct Narrow {
@@ -63,7 +64,7 @@ struct Bench {
 
 impl Bench {
     fn new(seed: u64) -> Self {
-        let link = Link::new(([127, 0, 0, 1], 1).into(), Room { packets: 1_000, bytes: 1_000_000 });
+        let link = Link::new(Peer::plain(Address::Unix), Room { packets: 1_000, bytes: 1_000_000 });
         let (open, written) = (Arc::new(Mutex::new(true)), Arc::default());
         let narrow =
             Narrow { chance: Chance(seed + 1), open: open.clone(), written: Arc::clone(&written), input: Vec::new() };
