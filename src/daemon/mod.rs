@@ -32,6 +32,10 @@ pub fn main() -> ExitCode {
             eprintln!("{problems}");
             return exit::CONFIG.into();
         }
+        if let Err(problems) = reload::load_tls(&loaded) {
+            eprintln!("{problems}");
+            return exit::CONFIG.into();
+        }
         println!("configuration ok: {}", loaded.sources.summary());
         return ExitCode::SUCCESS;
     }

@@ -9,6 +9,7 @@ use super::config::{self, Change, Inputs, Loaded, Problems};
 use super::logging;
 use crate::auth::mint::{self, MintError};
 use crate::auth::{self, Verifier};
+use crate::wire::tls::{self, Tls};
 use crate::{chat, session, wire};
 
 /// The parts of the configuration that rooms look at while they run.
@@ -19,11 +20,12 @@ pub struct Live {
     pub limits: Arc<ArcSwap<session::config::Config>>,
     pub cors: Arc<ArcSwap<wire::config::Cors>>,
     pub compression: Arc<ArcSwap<wire::config::Compression>>,
+    pub tls: Arc<ArcSwap<Tls>>,
     pub proxies: Arc<ArcSwap<Vec<wire::peer::Proxy>>>,
 }
 
 impl Live {
-    pub fn new(config: &config::Config, verifier: Verifier) -> Self {
+    pub fn new(config: &config::Config, verifier: Verifier, tls: Tls) -> Self {
         Live {
             auth: Arc::new(ArcSwap::from_pointee(config.auth.clone())),
             verifier: Arc::new(ArcSwap::from_pointee(verifier)),
@@ -31,6 +33,7 @@ impl Live {
             limits: Arc::new(ArcSwap::from_pointee(config.limits.clone())),
             cors: Arc::new(ArcSwap::from_pointee(config.cors.clone())),
             compression: Arc::new(ArcSwap::from_pointee(config.compression.clone())),
+            tls: Arc::new(ArcSwap::from_pointee(tls)),
             proxies: Arc::new(ArcSwap::from_pointee(config.server.trusted_proxies.clone())),
         }
     }
@@ -69,8 +72,9 @@ impl Running {
         let reload = self.loaded.reload(&fresh)?;
         let config = &reload.loaded.config;
         let previous = self.live.verifier.load_full();
-        // Key files may have new contents under their old names, so they are read in any case.
+        // Files of keys and certificates may have new contents under their old names, so they are read in any case.
         let verifier = load_verifier(&reload.loaded, &self.state_dir, Some(&previous))?;
+        let tls = load_tls(&reload.loaded)?;
         if let Err(error) = self.log.apply(&config.log) {
             tracing::warn!(%error, "the log goes on as it was");
         }
@@ -80,6 +84,7 @@ impl Running {
         self.live.limits.store(Arc::new(config.limits.clone()));
         self.live.cors.store(Arc::new(config.cors.clone()));
         self.live.compression.store(Arc::new(config.compression.clone()));
+        self.live.tls.store(Arc::new(tls));
         self.live.proxies.store(Arc::new(config.server.trusted_proxies.clone()));
         self.loaded = reload.loaded;
         Ok(reload.changes)
@@ -116,6 +121,16 @@ fn check_demo(loaded: &Loaded) -> Result<(), Problems> {
     }
     let problem = |error: MintError| loaded.sources.problem("server.demo", &format!("hands out tokens, but {error}"));
     mint::check(&loaded.config.auth).map_err(|error| Problems::from(vec![problem(error)]))
+}
+
+/// Certificate and key of `[server.tls]`; what is wrong with them is shown where the configuration names them.
+///
+/// # Errors
+/// Where they cannot be read, cannot be used, or do not belong together.
+pub fn load_tls(loaded: &Loaded) -> Result<Tls, Problems> {
+    tls::load(&loaded.config.server.tls).map_err(|error| {
+        Problems::from(vec![loaded.sources.problem(&format!("server.tls.{}", error.key), &error.message)])
+    })
 }
 
 /// What is wrong with keys, shown where the configuration names them.

@@ -66,7 +66,14 @@ pub fn run(inputs: Inputs, loaded: Loaded, state_dir: PathBuf, log: logging::Han
         }
     };
     drop(context);
-    let live = Live::new(&loaded.config, verifier);
+    let tls = match reload::load_tls(&loaded) {
+        Ok(tls) => tls,
+        Err(problems) => {
+            eprintln!("{problems}");
+            return exit::CONFIG.into();
+        }
+    };
+    let live = Live::new(&loaded.config, verifier, tls);
     let code = runtime.block_on(serve(Running { inputs, loaded, state_dir, live, log }));
     // What is left are connections that were cut; nothing of theirs is waited for.
     runtime.shutdown_timeout(Duration::from_millis(100));
@@ -178,6 +185,7 @@ async fn build(running: &Running) -> Result<House, u8> {
         cors: Arc::clone(&live.cors),
         compression: Arc::clone(&live.compression),
         proxies: Arc::clone(&live.proxies),
+        tls: Arc::clone(&live.tls),
         limits: Arc::clone(&live.limits),
         health: Arc::new(checkup),
         annex,

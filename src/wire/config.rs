@@ -24,6 +24,15 @@ pub struct Server {
     pub demo: bool,
     /// Absent: one per core.
     pub workers: Option<u32>,
+    pub tls: Tls,
+}
+
+/// `[server.tls]`: taken on reload, with the files' contents. Both or none.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tls {
+    pub cert: Option<PathBuf>,
+    pub key: Option<PathBuf>,
 }
 
 impl Default for Server {
@@ -36,6 +45,7 @@ impl Default for Server {
             state_dir: None,
             demo: false,
             workers: None,
+            tls: Tls::default(),
         }
     }
 }

@@ -114,10 +114,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Io<S> {
             }
         }
         if self.unflushed {
-            ready!(Pin::new(&mut self.inner).poll_flush(&mut Context::from_waker(&self.waker)))?;
+            ready!(self.flush())?;
             self.unflushed = false;
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Waits for what a layer below has taken and not passed on yet; that it waits is a stall like any other.
+    fn flush(&mut self) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.inner).poll_flush(&mut Context::from_waker(&self.waker));
+        match flushed {
+            Poll::Pending => self.link.blocked(),
+            Poll::Ready(_) => self.link.wrote(0),
+        }
+        flushed
     }
 
     fn write_out(&mut self) -> Poll<io::Result<usize>> {
@@ -393,7 +403,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Io<S> {
         let this = self.get_mut();
         let turn = this.link.turn(Side::Writer, cx.waker(), &mut this.out)?;
         if this.link.phase() != Phase::Frames {
-            return Pin::new(&mut this.inner).poll_flush(&mut Context::from_waker(&this.waker));
+            return this.flush();
         }
         match this.drive(turn)? {
             // Pushed frames may follow without an end; the library waits for its own only.

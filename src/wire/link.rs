@@ -18,8 +18,8 @@ use tokio::time::Instant;
 use super::extension::Agreement;
 use super::frame::Violation;
 use super::guard::Ticket;
-use super::traffic::{Compressed, Counts, Traffic};
 use super::peer::Peer;
+use super::traffic::{Compressed, Counts, Traffic};
 use crate::roster::outlet::Refused;
 use crate::roster::packet::Packet;
 

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::BytesMut;
 use http::StatusCode;
 use http::header::UPGRADE;
@@ -13,18 +14,21 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::http::Site;
 use super::io::Io;
 use super::link::{Phase, Room};
-use super::peer::Peer;
+use super::peer::{Peer, Scheme};
 use super::proxy;
-use super::socket::Ahead;
+use super::socket::{Ahead, Stream};
 use super::sweep::{Place, Streams};
+use super::tls::Tls;
 
-/// How long a request's head may take to arrive; a connection that is kept alive may idle for as long.
+/// How long a PROXY header, a TLS handshake and a request's head may each take; a connection that is kept alive may idle
+/// for as long.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 const MAX_HEAD_BYTES: usize = 16 * 1024;
@@ -51,6 +55,8 @@ pub struct BindError {
 #[derive(Clone)]
 pub struct Reception {
     pub site: Arc<Site>,
+    /// Asked for each connection, because a reload changes it.
+    pub tls: Arc<ArcSwap<Tls>>,
     pub streams: Arc<Streams>,
     pub room: Room,
     pub write_timeout: Duration,
@@ -127,11 +133,26 @@ impl Reception {
         }
     }
 
+    /// Shakes hands, where connections are within TLS. `None` where that fails.
+    async fn secure(&self, stream: Ahead<TcpStream>, peer: Peer) -> Option<(Stream, Peer)> {
+        let Some(config) = Tls::clone(&self.tls.load()) else { return Some((Stream::Plain(stream), peer)) };
+        let handshake = tokio::time::timeout(HEAD_TIMEOUT, TlsAcceptor::from(config).accept(stream));
+        match self.stop.run_until_cancelled(handshake).await? {
+            Ok(Ok(stream)) => Some((Stream::Tls(Box::new(stream)), Peer { scheme: Some(Scheme::Https), ..peer })),
+            Ok(Err(error)) => {
+                tracing::debug!(client.address = %peer.address, %error, "no TLS handshake");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
     async fn serve(self, stream: TcpStream, peer: SocketAddr, place: Place) {
         if let Err(error) = prepare(&stream, self.write_timeout) {
             tracing::debug!(error = %error, "a connection's socket options could not be set");
         }
         let Some((stream, peer)) = self.identify(stream, Peer::plain(peer.ip().into())).await else { return };
+        let Some((stream, peer)) = self.secure(stream, peer).await else { return };
         let link = self.streams.link(peer, self.room);
         let io = Io::new(stream, link.clone(), self.site.limits.clone()).holding(place);
         let site = self.site.clone();

@@ -8,10 +8,10 @@
 //! | anything else | 404 |
 //!
 //! From the bottom up: [`link`] and [`io`] carry the bytes of one connection, [`inbound`] holds what comes in to the
-//! rules of WebSocket, [`extension`] agrees on compression, [`listen`] accepts connections, [`proxy`] and [`forwarded`]
-//! find the client behind a proxy, [`http`] routes requests under the rules of [`cors`] and [`guard`], [`sessions`] and
-//! [`outlet`] find the way back to a client, and [`server`] builds it all. Above that, [`connect`] lets clients in, [`dispatch`] and [`verbs`] answer
-//! their events, and [`deliver`] hands out what happened.
+//! rules of WebSocket, [`extension`] agrees on compression, [`listen`] accepts connections, [`tls`] secures them, [`proxy`]
+//! and [`forwarded`] find the client behind a proxy, [`http`] routes requests under the rules of [`cors`] and [`guard`],
+//! [`sessions`] and [`outlet`] find the way back to a client, and [`server`] builds it all. Above that, [`connect`] lets
+//! clients in, [`dispatch`] and [`verbs`] answer their events, and [`deliver`] hands out what happened.
 
 pub mod config;
 pub mod connect;
@@ -37,9 +37,10 @@ pub mod peer;
 pub mod proxy;
 pub mod server;
 pub mod sessions;
-pub mod suites;
 pub mod socket;
+pub mod suites;
 pub mod sweep;
+pub mod tls;
 pub mod traffic;
 mod utf8;
 mod verbs;

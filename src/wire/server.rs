@@ -23,6 +23,7 @@ use super::listen::{self, BindError, Reception};
 use super::peer::Proxy;
 use super::sessions::Sessions;
 use super::sweep::{self, Streams};
+use super::tls::Tls;
 use crate::session::config::Config as Limits;
 
 /// Frames that the library may read at most; the configured limit, which a reload can change, is kept below it.
@@ -47,6 +48,7 @@ pub struct Setup {
     pub cors: Arc<ArcSwap<Cors>>,
     pub compression: Arc<ArcSwap<Compression>>,
     pub proxies: Arc<ArcSwap<Vec<Proxy>>>,
+    pub tls: Arc<ArcSwap<Tls>>,
     pub limits: Arc<ArcSwap<Limits>>,
     pub health: Checkup,
     pub annex: Option<Arc<dyn Annex>>,
@@ -91,6 +93,7 @@ impl Server {
         };
         let reception = Reception {
             site: Arc::new(site),
+            tls: setup.tls,
             streams: Arc::new(Streams::default()),
             room,
             write_timeout: setup.transports.write_timeout.0,

@@ -39,6 +39,7 @@ pub async fn serve(path: &str, engine: Engine, ready: impl FnOnce(SocketAddr)) {
         cors: Arc::<ArcSwap<Cors>>::default(),
         compression: Arc::default(),
         proxies: Arc::default(),
+        tls: Arc::default(),
         limits: Arc::new(ArcSwap::from_pointee(Limits { max_payload: ByteSize(MAX_PAYLOAD), ..Limits::default() })),
         health: Arc::new(|| Health { initialized: true, connected: 0, rooms: 0 }),
         annex: None,

@@ -149,12 +149,17 @@ export class Daemon {
       this.#process?.kill('SIGKILL')
       throw new Error(`chatd did not start: ${cause.message}\n${this.tail()}`, { cause })
     }
-    this.url = `http://${this.address}`
+    this.url = `${this.secure ? 'https' : 'http'}://${this.address}`
     this.port = Number(new URL(this.url).port)
   }
 
   get pid() {
     return this.#process?.pid
+  }
+
+  /** Whether it began with TLS. */
+  get secure() {
+    return Boolean(this.config.server?.tls)
   }
 
   get running() {

@@ -4,7 +4,9 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import http from 'node:http'
+import https from 'node:https'
 import net from 'node:net'
+import tls from 'node:tls'
 import zlib from 'node:zlib'
 
 import { Feed, within } from './wait.mjs'
@@ -12,8 +14,8 @@ import { Feed, within } from './wait.mjs'
 /** One HTTP request on a connection of its own; resolves to status, headers and body. */
 export function request(daemon, path, { method = 'GET', headers = {}, body } = {}) {
   return new Promise((answer, fail) => {
-    const options = { host: '127.0.0.1', port: daemon.port, path, method, headers, agent: false }
-    const sent = http.request(options, (response) => {
+    const options = { host: '127.0.0.1', port: daemon.port, path, method, headers, agent: false, rejectUnauthorized: false }
+    const sent = (daemon.secure ? https : http).request(options, (response) => {
       const chunks = []
       response.on('data', (chunk) => chunks.push(chunk))
       response.on('error', fail)
@@ -144,7 +146,7 @@ export class RawSocket {
   /** Opens the connection; `status` is 101 where the server agreed. `behind` is sent with the request in one piece. */
   static async open(daemon, { headers = {}, query = 'EIO=4&transport=websocket', path = '/socket.io/', behind = '' } = {}) {
     const raw = new RawSocket()
-    raw.socket = net.connect(daemon.port, '127.0.0.1')
+    raw.socket = (daemon.secure ? tls : net).connect({ port: daemon.port, host: '127.0.0.1', rejectUnauthorized: false })
     raw.socket.setNoDelay(true)
     raw.closed = new Promise((done) => raw.socket.once('close', done))
     raw.socket.on('error', () => {}) // A reset is one way in which the server ends it; `closed` tells.

@@ -10,7 +10,7 @@ struct Rule {
     broken: fn(&Config) -> Option<String>,
 }
 
-const RULES: [Rule; 4] = [
+const RULES: [Rule; 5] = [
     Rule {
         keys: ["messages.max_content", "limits.max_payload"],
         broken: |config| {
@@ -24,6 +24,14 @@ const RULES: [Rule; 4] = [
             let (buffer, payload) = (config.transports.send_buffer_bytes, config.limits.max_payload);
             (buffer < payload)
                 .then(|| format!("is {buffer}, too little for one payload of `limits.max_payload` ({payload})"))
+        },
+    },
+    Rule {
+        keys: ["server.tls.cert", "server.tls.key"],
+        broken: |config| {
+            let tls = &config.server.tls;
+            (tls.cert.is_some() != tls.key.is_some())
+                .then(|| "and `server.tls.key` must be set together, or neither".to_string())
         },
     },
     Rule {

@@ -20,10 +20,10 @@ pub fn layer(variables: &Variables) -> Layer {
     let mut ours: Vec<_> = variables.iter().filter_map(|(name, value)| Some((name.to_str()?, value))).collect();
     ours.sort();
     for (variable, value) in ours {
-        let Some((section, name)) = variable.strip_prefix("CHATD_").and_then(|rest| rest.split_once("__")) else {
+        let Some((section, name)) = variable.strip_prefix("CHATD_").and_then(|rest| rest.rsplit_once("__")) else {
             continue;
         };
-        let (section, name) = (section.to_lowercase(), name.to_lowercase().replace("__", "."));
+        let (section, name) = (section.to_lowercase().replace("__", "."), name.to_lowercase());
         let place = Place::Variable(variable.to_string());
         let Some(key) = schema::key(&format!("{section}.{name}")) else {
             layer.problems.push(unknown(&section, &name, place));
@@ -66,7 +66,7 @@ pub fn overlooked(variables: &Variables) -> Vec<String> {
 }
 
 fn variable_of(key: &schema::Key) -> String {
-    format!("CHATD_{}__{}", key.section().to_uppercase(), key.name().to_uppercase())
+    format!("CHATD_{}", key.path.to_uppercase().replace('.', "__"))
 }
 
 fn unknown(section: &str, name: &str, place: Place) -> Problem {

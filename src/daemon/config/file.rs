@@ -62,8 +62,7 @@ pub fn unknown_section(name: &str, place: Place) -> Problem {
 pub fn unknown_key(section: &str, name: &str, place: Place) -> Problem {
     let path = format!("{section}.{name}");
     if LATER.contains(&path.as_str()) {
-        let what = if path == "server.tls" { "section" } else { "key" };
-        return Problem::new(format!("{what} `{path}` is not supported by this version"), place);
+        return Problem::new(format!("key `{path}` is not supported by this version"), place);
     }
     let hint = did_you_mean(name, schema::names_in(section)).or_else(|| elsewhere(name));
     Problem::new(format!("unknown key `{path}`"), place).hint(hint)
@@ -109,9 +108,13 @@ impl Walk<'_> {
     fn keys(&mut self, section: &str, table: &DeTable<'_>) {
         for (name, value) in table {
             let place = self.place(&name.span());
-            match schema::key(&format!("{section}.{}", name.get_ref())) {
-                Some(key) => self.setting(key, value, place),
-                None => self.layer.problems.push(unknown_key(section, name.get_ref(), place)),
+            let path = format!("{section}.{}", name.get_ref());
+            match (schema::key(&path), value.get_ref()) {
+                (Some(key), _) => self.setting(key, value, place),
+                (None, DeValue::Table(table)) if schema::sections().any(|known| known == path) => {
+                    self.keys(&path, table);
+                }
+                (None, _) => self.layer.problems.push(unknown_key(section, name.get_ref(), place)),
             }
         }
     }

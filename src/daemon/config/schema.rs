@@ -10,7 +10,7 @@ use crate::domain::units::{ByteSize, Span};
 
 /// One key.
 pub struct Key {
-    /// `section.name`.
+    /// `section.name`; a section may lie in another one.
     pub path: &'static str,
     pub kind: Kind,
     /// The default as TOML text; absent where the key has none.
@@ -29,8 +29,7 @@ const DAY: Span = Span::secs(86_400);
 const YEARS: Span = Span::secs(100 * 365 * 86_400);
 
 /// Sections and keys that later versions have: naming them says more than "unknown key".
-pub const LATER: [&str; 9] =
-    ["server.tls", "compression.http", "cluster", "files", "plugins", "admin", "api", "webhooks", "metrics"];
+pub const LATER: [&str; 8] = ["compression.http", "cluster", "files", "plugins", "admin", "api", "webhooks", "metrics"];
 
 /// All keys, section by section, in the order in which they are documented and printed.
 pub static KEYS: &[Key] = &[
@@ -41,6 +40,8 @@ pub static KEYS: &[Key] = &[
     fixed("server.state_dir", "", Kind::Path(rules::not_empty)),
     fixed("server.demo", "false", Kind::Switch),
     fixed("server.workers", "", Kind::Count(1, 1_024)),
+    live("server.tls.cert", "", Kind::Path(rules::not_empty)),
+    live("server.tls.key", "", Kind::Path(rules::not_empty)),
     live("cors.origins", "[]", Kind::List(0, rules::origin)),
     live("cors.credentials", "true", Kind::Switch),
     live("cors.methods", "['GET', 'POST']", Kind::List(1, rules::http_method)),
@@ -115,11 +116,11 @@ const fn fixed(path: &'static str, default: &'static str, kind: Kind) -> Key {
 
 impl Key {
     pub fn section(&self) -> &'static str {
-        self.path.split_once('.').map_or("", |(section, _)| section)
+        self.path.rsplit_once('.').map_or("", |(section, _)| section)
     }
 
     pub fn name(&self) -> &'static str {
-        self.path.split_once('.').map_or(self.path, |(_, name)| name)
+        self.path.rsplit_once('.').map_or(self.path, |(_, name)| name)
     }
 
     pub fn is_secret(&self) -> bool {

@@ -88,6 +88,7 @@ impl Harness {
             cors: Arc::new(ArcSwap::from_pointee(options.cors)),
             compression: Arc::default(),
             proxies: Arc::default(),
+            tls: Arc::default(),
             limits: limits.clone(),
             health: Arc::new(|| Health { initialized: true, connected: 5, rooms: 12 }),
             annex: None,
