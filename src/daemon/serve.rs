@@ -114,7 +114,7 @@ async fn serve(mut running: Running) -> ExitCode {
         tracing::info!(%address, "listening");
     }
     if running.loaded.config.server.demo {
-        announce_demo(house.server.addresses());
+        announce_demo(house.server.addresses(), running.live.tls.load().is_some());
     }
     tracing::info!(version = env!("CARGO_PKG_VERSION"), store = %house.chat.store().path().display(), "ready");
     while let Some(wish) = wishes.recv().await {
@@ -128,14 +128,16 @@ async fn serve(mut running: Running) -> ExitCode {
 }
 
 /// Where to open the demo page, and that it is open to everybody who reaches it.
-fn announce_demo(addresses: &[SocketAddr]) {
-    for address in addresses {
+fn announce_demo(addresses: &[String], is_secure: bool) {
+    let scheme = if is_secure { "https" } else { "http" };
+    let addresses = addresses.iter().filter_map(|address| address.parse().ok()).collect::<Vec<SocketAddr>>();
+    for address in &addresses {
         let host = match address.ip() {
             ip if ip.is_unspecified() => "localhost".to_owned(),
             IpAddr::V6(ip) => format!("[{ip}]"),
             IpAddr::V4(ip) => ip.to_string(),
         };
-        tracing::info!("the demo page: http://{host}:{}/", address.port());
+        tracing::info!("the demo page: {scheme}://{host}:{}/", address.port());
     }
     if addresses.iter().any(|address| !address.ip().is_loopback()) {
         tracing::warn!(
@@ -190,7 +192,7 @@ async fn build(running: &Running) -> Result<House, u8> {
         health: Arc::new(checkup),
         annex,
     };
-    let mut server = Server::bind(setup).await.map_err(|error| {
+    let mut server = Server::bind(setup).map_err(|error| {
         tracing::error!("{error}");
         exit::UNAVAILABLE
     })?;

@@ -1,6 +1,7 @@
 //! `[server]`, `[cors]`, `[ping]`, `[transports]` and `[compression]`: how connections come in.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use serde::Deserialize;
 
@@ -11,8 +12,10 @@ use crate::domain::units::{ByteSize, Span};
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Server {
-    /// `HOST:PORT` each; port 0 picks a free one.
+    /// `HOST:PORT` each, where port 0 picks a free one; `unix:/PATH`; `systemd` or `systemd:NAME`.
     pub listen: Vec<String>,
+    /// The mode of Unix sockets that are made here.
+    pub unix_mode: Mode,
     pub path: String,
     /// Whose word counts about where a connection or a request comes from; taken on reload.
     pub trusted_proxies: Vec<Proxy>,
@@ -27,6 +30,34 @@ pub struct Server {
     pub tls: Tls,
 }
 
+/// The permissions of a file, written as "0660".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Mode(pub u32);
+
+/// Why a text is no mode.
+#[derive(Debug, thiserror::Error)]
+#[error("must be a mode in octal such as \"0660\"")]
+pub struct ModeError;
+
+impl FromStr for Mode {
+    type Err = ModeError;
+
+    fn from_str(text: &str) -> Result<Self, ModeError> {
+        let is_octal = (3..=4).contains(&text.len()) && text.bytes().all(|digit| (b'0'..=b'7').contains(&digit));
+        let mode = u32::from_str_radix(text, 8).ok().filter(|mode| is_octal && *mode <= 0o777);
+        mode.map(Mode).ok_or(ModeError)
+    }
+}
+
+impl TryFrom<String> for Mode {
+    type Error = ModeError;
+
+    fn try_from(text: String) -> Result<Self, ModeError> {
+        text.parse()
+    }
+}
+
 /// `[server.tls]`: taken on reload, with the files' contents. Both or none.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -39,6 +70,7 @@ impl Default for Server {
     fn default() -> Self {
         Server {
             listen: vec!["127.0.0.1:3000".into()],
+            unix_mode: Mode(0o666),
             path: "/socket.io/".into(),
             trusted_proxies: Vec::new(),
             drain_timeout: Span::secs(20),

@@ -1,8 +1,7 @@
-//! Listening sockets, and the connections that come in by them.
+//! Connections as they come in: accepted, identified, secured, and handed to hyper.
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,17 +12,17 @@ use http::header::UPGRADE;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::bind::Listener;
 use super::http::Site;
 use super::io::Io;
 use super::link::{Phase, Room};
 use super::peer::{Peer, Scheme};
 use super::proxy;
-use super::socket::{Ahead, Stream};
+use super::socket::{Ahead, Socket, Stream};
 use super::sweep::{Place, Streams};
 use super::tls::Tls;
 
@@ -39,18 +38,6 @@ const MAX_BUFFER_BYTES: usize = 64 * 1024;
 /// How long to wait before the next try, where the system has no resources for one more connection.
 const BACKOFF: Duration = Duration::from_millis(100);
 
-/// Connections that may wait to be accepted, as far as the kernel's `somaxconn` allows: when all clients come back at
-/// once, one that finds no place tries again only after a second.
-const BACKLOG: u32 = 4_096;
-
-/// An address that could not be listened on.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {source}")]
-pub struct BindError {
-    pub address: String,
-    pub source: io::Error,
-}
-
 /// What is done with every connection.
 #[derive(Clone)]
 pub struct Reception {
@@ -65,43 +52,20 @@ pub struct Reception {
     pub stop: CancellationToken,
 }
 
-/// Listens on each of `addresses`; port 0 picks a free one.
-pub async fn bind(addresses: &[String]) -> Result<Vec<TcpListener>, BindError> {
-    let mut listeners = Vec::new();
-    for address in addresses {
-        let bound = bind_one(address).await;
-        listeners.push(bound.map_err(|source| BindError { address: address.clone(), source })?);
-    }
-    Ok(listeners)
-}
-
-async fn bind_one(address: &str) -> io::Result<TcpListener> {
-    let mut failure = None;
-    for found in tokio::net::lookup_host(address).await? {
-        let socket = if found.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() }?;
-        socket.set_reuseaddr(true)?;
-        match socket.bind(found).and_then(|()| socket.listen(BACKLOG)) {
-            Ok(listener) => return Ok(listener),
-            Err(error) => failure = Some(error),
-        }
-    }
-    Err(failure.unwrap_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the name has no address")))
-}
-
 impl Reception {
     /// Accepts connections until told to stop. No error of one connection, and no lack of resources, ends it.
-    pub async fn accept(self, listener: TcpListener) {
+    pub async fn accept(self, listener: Listener) {
         let mut short = false;
         while let Some(accepted) = self.stop.run_until_cancelled(listener.accept()).await {
             match accepted {
-                Ok((stream, peer)) => {
+                Ok((socket, peer)) => {
                     if short {
                         short = false;
                         tracing::info!("connections are accepted again");
                     }
                     // Beyond its cap a flood costs one system call per connection.
                     if let Some(place) = self.streams.enter(self.site.guard.max_streams()) {
-                        self.tasks.spawn(self.clone().serve(stream, peer, place));
+                        self.tasks.spawn(self.clone().serve(socket, peer, place));
                     }
                 }
                 Err(error) if is_about_the_peer(&error) => {}
@@ -117,13 +81,13 @@ impl Reception {
     }
 
     /// Finds out whom a connection comes from, where a trusted proxy has opened it. `None` where it is not to be served.
-    async fn identify(&self, mut stream: TcpStream, peer: Peer) -> Option<(Ahead<TcpStream>, Peer)> {
+    async fn identify(&self, mut socket: Socket, peer: Peer) -> Option<(Ahead<Socket>, Peer)> {
         if !peer.address.is_in(&self.site.proxies.load()) {
-            return Some((Ahead::new(stream, BytesMut::new()), peer));
+            return Some((Ahead::new(socket, BytesMut::new()), peer));
         }
-        let header = tokio::time::timeout(HEAD_TIMEOUT, proxy::read(&mut stream, peer));
+        let header = tokio::time::timeout(HEAD_TIMEOUT, proxy::read(&mut socket, peer));
         match self.stop.run_until_cancelled(header).await? {
-            Ok(Ok((peer, ahead))) => Some((Ahead::new(stream, ahead), peer)),
+            Ok(Ok((peer, ahead))) => Some((Ahead::new(socket, ahead), peer)),
             Ok(Err(error)) => {
                 tracing::debug!(proxy.address = %peer.address, %error, "a connection is closed");
                 None
@@ -134,9 +98,9 @@ impl Reception {
     }
 
     /// Shakes hands, where connections are within TLS. `None` where that fails.
-    async fn secure(&self, stream: Ahead<TcpStream>, peer: Peer) -> Option<(Stream, Peer)> {
-        let Some(config) = Tls::clone(&self.tls.load()) else { return Some((Stream::Plain(stream), peer)) };
-        let handshake = tokio::time::timeout(HEAD_TIMEOUT, TlsAcceptor::from(config).accept(stream));
+    async fn secure(&self, socket: Ahead<Socket>, peer: Peer) -> Option<(Stream, Peer)> {
+        let Some(config) = Tls::clone(&self.tls.load()) else { return Some((Stream::Plain(socket), peer)) };
+        let handshake = tokio::time::timeout(HEAD_TIMEOUT, TlsAcceptor::from(config).accept(socket));
         match self.stop.run_until_cancelled(handshake).await? {
             Ok(Ok(stream)) => Some((Stream::Tls(Box::new(stream)), Peer { scheme: Some(Scheme::Https), ..peer })),
             Ok(Err(error)) => {
@@ -147,12 +111,21 @@ impl Reception {
         }
     }
 
-    async fn serve(self, stream: TcpStream, peer: SocketAddr, place: Place) {
-        if let Err(error) = prepare(&stream, self.write_timeout) {
+    /// `None` where the connection ended before it could be served.
+    async fn admit(&self, socket: Socket, peer: Peer) -> Option<(Stream, Peer)> {
+        let is_unix = matches!(socket, Socket::Unix(_));
+        if let Socket::Tcp(stream) = &socket
+            && let Err(error) = prepare(stream, self.write_timeout)
+        {
             tracing::debug!(error = %error, "a connection's socket options could not be set");
         }
-        let Some((stream, peer)) = self.identify(stream, Peer::plain(peer.ip().into())).await else { return };
-        let Some((stream, peer)) = self.secure(stream, peer).await else { return };
+        let (socket, peer) = self.identify(socket, peer).await?;
+        // What stays within the machine needs no TLS.
+        if is_unix { Some((Stream::Plain(socket), peer)) } else { self.secure(socket, peer).await }
+    }
+
+    async fn serve(self, socket: Socket, peer: Peer, place: Place) {
+        let Some((stream, peer)) = self.admit(socket, peer).await else { return };
         let link = self.streams.link(peer, self.room);
         let io = Io::new(stream, link.clone(), self.site.limits.clone()).holding(place);
         let site = self.site.clone();
@@ -192,7 +165,7 @@ fn asks_for_websocket<B>(request: &http::Request<B>) -> bool {
 }
 
 /// Frames are small and must not wait for each other; a peer that vanished is noticed as soon as one that stalls.
-fn prepare(stream: &TcpStream, write_timeout: Duration) -> io::Result<()> {
+fn prepare(stream: &tokio::net::TcpStream, write_timeout: Duration) -> io::Result<()> {
     stream.set_nodelay(true)?;
     #[cfg(target_os = "linux")]
     socket2::SockRef::from(stream).set_tcp_user_timeout(Some(write_timeout))?;

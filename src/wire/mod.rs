@@ -8,11 +8,13 @@
 //! | anything else | 404 |
 //!
 //! From the bottom up: [`link`] and [`io`] carry the bytes of one connection, [`inbound`] holds what comes in to the
-//! rules of WebSocket, [`extension`] agrees on compression, [`listen`] accepts connections, [`tls`] secures them, [`proxy`]
-//! and [`forwarded`] find the client behind a proxy, [`http`] routes requests under the rules of [`cors`] and [`guard`],
-//! [`sessions`] and [`outlet`] find the way back to a client, and [`server`] builds it all. Above that, [`connect`] lets
-//! clients in, [`dispatch`] and [`verbs`] answer their events, and [`deliver`] hands out what happened.
+//! rules of WebSocket, [`extension`] agrees on compression, [`bind`] opens the listening sockets, [`listen`] accepts
+//! connections, [`tls`] secures them, [`proxy`] and [`forwarded`] find the client behind a proxy, [`http`] routes requests
+//! under the rules of [`cors`] and [`guard`], [`sessions`] and [`outlet`] find the way back to a client, and [`server`]
+//! builds it all. Above that, [`connect`] lets clients in, [`dispatch`] and [`verbs`] answer their events, and
+//! [`deliver`] hands out what happened.
 
+pub mod bind;
 pub mod config;
 pub mod connect;
 pub mod cors;

@@ -1,6 +1,5 @@
 //! Puts the HTTP server and the Engine.IO library together.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -8,18 +7,18 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use socketioxide::socket::Sid;
 use socketioxide::{ParserConfig, SocketIo, TransportType};
-use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::bind::{self, BindError, Listener};
 use super::config::{self, Compression, Cors, Transport};
 use super::guard::Guard;
 use super::handshake;
 use super::health::Checkup;
 use super::http::{self, Annex, Engine, Site};
 use super::link::Room;
-use super::listen::{self, BindError, Reception};
+use super::listen::Reception;
 use super::peer::Proxy;
 use super::sessions::Sessions;
 use super::sweep::{self, Streams};
@@ -55,8 +54,8 @@ pub struct Setup {
 }
 
 pub struct Server {
-    addresses: Vec<SocketAddr>,
-    listeners: Vec<TcpListener>,
+    addresses: Vec<String>,
+    listeners: Vec<Listener>,
     reception: Reception,
     sessions: Arc<Sessions>,
     closing: Option<mpsc::UnboundedReceiver<Sid>>,
@@ -69,9 +68,9 @@ impl Server {
     ///
     /// # Errors
     /// Where one of the addresses cannot be listened on; none is then.
-    pub async fn bind(setup: Setup) -> Result<Self, BindError> {
-        let listeners = listen::bind(&setup.server.listen).await?;
-        let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+    pub fn bind(setup: Setup) -> Result<Self, BindError> {
+        let listeners = bind::bind(&setup.server.listen, setup.server.unix_mode.0)?;
+        let addresses = listeners.iter().map(ToString::to_string).collect();
         let room = Room {
             packets: setup.transports.send_buffer as usize,
             bytes: setup.transports.send_buffer_bytes.as_usize(),
@@ -105,7 +104,7 @@ impl Server {
     }
 
     /// Where it listens, in the order of the configuration.
-    pub fn addresses(&self) -> &[SocketAddr] {
+    pub fn addresses(&self) -> &[String] {
         &self.addresses
     }
 

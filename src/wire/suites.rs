@@ -1,7 +1,6 @@
 //! The daemon's connections with something else than a chat behind them: the official protocol suites expect echoes, and
 //! shorter times than anybody would configure.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,7 +30,7 @@ pub fn socket_io(path: &str) -> (Engine, SocketIo) {
 }
 
 /// Serves `engine` at `path`, and hands the address to `ready`.
-pub async fn serve(path: &str, engine: Engine, ready: impl FnOnce(SocketAddr)) {
+pub async fn serve(path: &str, engine: Engine, ready: impl FnOnce(&str)) {
     let setup = Setup {
         engine,
         server: config::Server { listen: vec!["127.0.0.1:0".into()], path: path.into(), ..config::Server::default() },
@@ -44,8 +43,8 @@ pub async fn serve(path: &str, engine: Engine, ready: impl FnOnce(SocketAddr)) {
         health: Arc::new(|| Health { initialized: true, connected: 0, rooms: 0 }),
         annex: None,
     };
-    let mut server = Server::bind(setup).await.expect("there is a free port");
+    let mut server = Server::bind(setup).expect("there is a free port");
     server.start();
-    ready(server.addresses()[0]);
+    ready(&server.addresses()[0]);
     std::future::pending().await
 }

@@ -42,7 +42,7 @@ export function cleanEnvironment(extra = {}) {
 }
 
 /** A port for a daemon that comes back on the same address; outside the range that outgoing connections take. */
-async function reservedPort() {
+export async function reservedPort() {
   for (;;) {
     const port = 20_000 + Math.floor(Math.random() * 12_000)
     const free = await new Promise((answer) => {

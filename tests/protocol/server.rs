@@ -87,7 +87,7 @@ impl Serialize for Arguments {
 #[tokio::main]
 async fn main() {
     let protocol = std::env::args().nth(1).expect("a protocol");
-    let ready = |address| println!("{address}");
+    let ready = |address: &str| println!("{address}");
     match protocol.as_str() {
         "socketio" => {
             let path = "/socket.io/";

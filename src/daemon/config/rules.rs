@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use super::diagnose::did_you_mean;
+use crate::wire::config::Mode;
 use crate::wire::peer::{Proxy, ProxyError};
 
 /// Why a value does not fit, as it follows the key's name, and what would mend it.
@@ -44,11 +45,16 @@ pub fn not_empty(text: &str) -> Result<(), Complaint> {
     if text.trim().is_empty() { complain("must not be empty") } else { Ok(()) }
 }
 
-/// `HOST:PORT`, an IPv6 host in brackets. Host names are resolved when the daemon binds.
+/// `HOST:PORT`, an IPv6 host in brackets; a Unix socket; sockets of systemd's. Host names are resolved when the daemon
+/// binds.
 pub fn listen(text: &str) -> Result<(), Complaint> {
-    const EXPECTED: &str = "must list addresses as \"HOST:PORT\"";
-    if text.starts_with("unix:") || text == "systemd" {
-        return complain("must list addresses as \"HOST:PORT\": other sockets are not supported by this version");
+    const EXPECTED: &str = "must list addresses as \"HOST:PORT\", \"unix:/PATH\" or \"systemd\"";
+    if let Some(path) = text.strip_prefix("unix:") {
+        let is_file = path.starts_with('/') && !path.ends_with('/');
+        return if is_file { Ok(()) } else { complain("must list Unix sockets as \"unix:/PATH\", from the root on") };
+    }
+    if text == "systemd" || text.strip_prefix("systemd:").is_some_and(|name| !name.is_empty()) {
+        return Ok(());
     }
     if text.parse::<u16>().is_ok() {
         return Err(Complaint::new(EXPECTED).hint(write(&format!("127.0.0.1:{text}"))));
@@ -89,6 +95,11 @@ fn is_host(text: &str) -> bool {
                 && !label.starts_with('-')
                 && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
         })
+}
+
+/// Permissions of a file.
+pub fn mode(text: &str) -> Result<(), Complaint> {
+    text.parse::<Mode>().map(drop).map_err(|error| Complaint::new(error.to_string()))
 }
 
 /// A proxy that is trusted.

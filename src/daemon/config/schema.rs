@@ -34,6 +34,7 @@ pub const LATER: [&str; 8] = ["compression.http", "cluster", "files", "plugins",
 /// All keys, section by section, in the order in which they are documented and printed.
 pub static KEYS: &[Key] = &[
     fixed("server.listen", "['127.0.0.1:3000']", Kind::List(1, rules::listen)),
+    fixed("server.unix_mode", "'0666'", Kind::Text(rules::mode)),
     fixed("server.path", "'/socket.io/'", Kind::Text(rules::url_path)),
     live("server.trusted_proxies", "[]", Kind::List(0, rules::proxy)),
     live("server.drain_timeout", "'20s'", Kind::Time(NONE, TEN_MINUTES)),

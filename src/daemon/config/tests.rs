@@ -167,7 +167,12 @@ fn values_that_do_not_fit_are_told_what_would() {
         ("server.listen = ['fe80::1']", "write \"[fe80::1]:3000\""),
         ("server.listen = ['localhost:99999']", "not `99999`"),
         ("server.listen = ['a:1', 'a:1']", "must not list the same value twice"),
-        ("server.listen = ['unix:/run/chatd.sock']", "not supported by this version"),
+        ("server.listen = ['unix:chatd.sock']", "from the root on"),
+        ("server.listen = ['systemd:']", "must list addresses as"),
+        ("server.unix_mode = '999'", "a mode in octal"),
+        ("server.unix_mode = 666", "must be a string"),
+        ("server.trusted_proxies = ['10.0.0.1/8']", "write \"10.0.0.0/8\""),
+        ("server.trusted_proxies = ['nginx']", "networks such as \"10.0.0.0/8\""),
         ("server.path = 'socket.io'", "write \"/socket.io\""),
         ("server.workers = 0", "must be from 1 to 1024"),
         ("server.drain_timeout = '11m'", "must be from 0ms to 10m"),
@@ -211,6 +216,8 @@ fn values_that_do_not_fit_are_told_what_would() {
 #[test]
 fn values_that_fit_are_taken() {
     for text in [
+        "server.listen = ['unix:/run/chatd.sock', 'systemd', 'systemd:web']\nserver.unix_mode = '0660'",
+        "server.trusted_proxies = ['10.0.0.0/8', '::1', 'unix']",
         "server.listen = ['[::1]:0', '0.0.0.0:80', 'chat.example:3000', 'localhost:65535']",
         "cors.origins = ['https://a.example', 'http://localhost:5173', 'capacitor://localhost', 'http://[::1]:8080']",
         "auth.jwks_url = 'http://127.0.0.1:8080/jwks'",

@@ -93,10 +93,9 @@ impl Harness {
             health: Arc::new(|| Health { initialized: true, connected: 5, rooms: 12 }),
             annex: None,
         })
-        .await
         .expect("a free port");
         server.start();
-        let address = server.addresses()[0];
+        let address = server.addresses()[0].parse().expect("an address with its port");
         Harness { server, address, echo, limits }
     }
 
