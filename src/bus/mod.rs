@@ -109,6 +109,11 @@ impl Lane {
     pub async fn next(&mut self) -> Option<Batch> {
         self.batches.recv().await
     }
+
+    /// The same, where they are there already.
+    pub fn try_next(&mut self) -> Option<Batch> {
+        self.batches.try_recv().ok()
+    }
 }
 
 impl Drop for Lane {

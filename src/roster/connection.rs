@@ -103,7 +103,7 @@ impl Connection {
     /// Hands over an answer to this device alone. Without its answers a device would be stuck: it is cut off, and
     /// recovers by reconnecting.
     pub fn answer(&self, packet: &Packet) {
-        if self.outlet.send(packet) == Err(Refused::Full) {
+        if self.outlet.send_now(packet) == Err(Refused::Full) {
             self.outlet.cut();
         }
     }

@@ -11,6 +11,14 @@ pub trait Outlet: Send + Sync + 'static {
     /// [`Refused::Closed`] where the connection has ended.
     fn send(&self, packet: &Packet) -> Result<(), Refused>;
 
+    /// The same, for what should not wait until others have got theirs.
+    ///
+    /// # Errors
+    /// Those of [`Outlet::send`].
+    fn send_now(&self, packet: &Packet) -> Result<(), Refused> {
+        self.send(packet)
+    }
+
     /// Whether at least half of the connection's buffer is free again.
     fn has_room(&self) -> bool;
 

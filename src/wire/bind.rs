@@ -180,7 +180,7 @@ impl Listener {
         match &self.socket {
             Listening::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
-                Ok((Socket::Tcp(stream), Peer::plain(peer.ip().into())))
+                Ok((Socket::Tcp(stream.into()), Peer::plain(peer.ip().into())))
             }
             Listening::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;

@@ -3,28 +3,54 @@
 use std::sync::Arc;
 
 use super::event::server;
+use super::link::Link;
+use super::output::corked;
 use super::payload::encode::{ConversationBody, MarkBody, MessageBody, NotificationBody, ReactionBody, ReactionsBody};
-use crate::bus::Lane;
+use crate::bus::{Batch, Lane};
 use crate::chat::Chat;
 use crate::domain::event::Event;
 use crate::domain::id::{ConnectionId, ConversationId, UserId};
 use crate::roster::connection::Connection;
 use crate::roster::packet::Packet;
 
-/// Packets handed over before other tasks have their turn. Until then nothing is written, so that a device that gets
-/// several packets gets them in one write.
+/// Packets handed over before they are written.
 const PACKETS_PER_TURN: usize = 16 * 1024;
+
+/// Devices written to before other tasks have their turn.
+const DEVICES_PER_TURN: usize = 64;
 
 /// Delivers what comes out of one lane of the bus, in order, until the bus is closed.
 pub async fn run(chat: Arc<Chat>, mut lane: Lane) {
     while let Some(batch) = lane.next().await {
-        let mut handed = 0;
-        for event in batch.events {
-            handed += deliver(&chat, event);
-            if handed >= PACKETS_PER_TURN {
-                handed = 0;
-                tokio::task::yield_now().await;
+        for links in hand_over(&chat, &mut lane, batch).await.chunks(DEVICES_PER_TURN) {
+            links.iter().for_each(|link| link.flush());
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// Hands over `batch` and what comes meanwhile, so that a device that gets several packets gets them in one write, and
+/// gives back the connections that are to be written.
+async fn hand_over(chat: &Chat, lane: &mut Lane, batch: Batch) -> Vec<Arc<Link>> {
+    let (mut handed, mut links, mut waited) = (0, Vec::new(), false);
+    let mut next = Some(batch);
+    loop {
+        if let Some(batch) = next {
+            links.append(&mut corked(|| {
+                handed += batch.events.into_iter().map(|event| deliver(chat, event)).sum::<usize>()
+            }));
+        }
+        if handed >= PACKETS_PER_TURN {
+            return links;
+        }
+        next = lane.try_next();
+        if next.is_none() {
+            if waited {
+                return links;
             }
+            // Those who are about to publish do it now.
+            waited = true;
+            tokio::task::yield_now().await;
         }
     }
 }

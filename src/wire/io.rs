@@ -5,29 +5,26 @@
 //! writes and those that were pushed to the [`Link`] leave in one queue, with one system call for all that waits, and
 //! compressed where that was agreed on; those that the client sends pass [`Inbound`] before the library reads them.
 
-use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use arc_swap::ArcSwap;
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::frame::{self, HeadEnd, Header, Violation};
 use super::handshake;
 use super::inbound::{Inbound, Rules};
-use super::link::{Chunk, Link, Passage, Phase, Side, Turn};
+use super::link::{Link, Passage, Phase, Side, Turn};
+use super::output::{Output, Written};
 use super::sweep::Place;
 use crate::roster::packet::text_frame;
 use crate::session::config::Config;
 
 /// How much the library may have in the queue before it has to wait. Its own channel is where a backlog is counted.
 const LIBRARY_BYTES: usize = 64 * 1024;
-
-/// Slices per system call.
-const SLICES: usize = 64;
 
 pub struct Io<S> {
     inner: S,
@@ -37,9 +34,8 @@ pub struct Io<S> {
     limits: Arc<ArcSwap<Config>>,
     /// Counts the stream for as long as it is open.
     _place: Option<Place>,
-    /// What leaves next; only the first chunk may be partly written.
-    out: VecDeque<Chunk>,
-    library_bytes: usize,
+    /// What leaves next.
+    out: Output,
     unflushed: bool,
     farewell: Farewell,
     /// Bytes of the library that do not make a whole frame yet.
@@ -73,8 +69,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Io<S> {
             link,
             limits,
             _place: None,
-            out: VecDeque::new(),
-            library_bytes: 0,
+            out: Output::default(),
             unflushed: false,
             farewell: Farewell::No,
             partial: BytesMut::new(),
@@ -94,17 +89,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Io<S> {
     }
 
     /// Writes what waits. Pending where the peer does not take it; the link wakes both sides when it does.
-    fn drive(&mut self, turn: Turn) -> Poll<io::Result<()>> {
+    fn drive(&mut self, side: Side, turn: Turn) -> Poll<io::Result<()>> {
+        let mut wrote = matches!(side, Side::Writer);
         loop {
             while !self.out.is_empty() {
-                let written = ready!(self.write_out())?;
-                self.account(written);
+                wrote = true;
+                ready!(self.write_out())?;
             }
             match (&self.farewell, turn.close) {
                 (Farewell::No, Some(violation)) => {
-                    self.out.push_back(Chunk { bytes: frame::close(violation), pushed: None });
+                    self.out.push_library(frame::close(violation));
                     self.farewell = Farewell::CloseQueued;
-                    self.library_bytes += self.out[0].bytes.len();
                 }
                 (Farewell::CloseQueued, _) => {
                     ready!(Pin::new(&mut self.inner).poll_shutdown(&mut Context::from_waker(&self.waker)))?;
@@ -112,6 +107,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Io<S> {
                 }
                 _ => break,
             }
+        }
+        if wrote {
+            self.link.written();
         }
         if self.unflushed {
             ready!(self.flush())?;
@@ -125,52 +123,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Io<S> {
         let flushed = Pin::new(&mut self.inner).poll_flush(&mut Context::from_waker(&self.waker));
         match flushed {
             Poll::Pending => self.link.blocked(),
-            Poll::Ready(_) => self.link.wrote(0),
+            Poll::Ready(_) => self.link.wrote(Written::default()),
         }
         flushed
     }
 
-    fn write_out(&mut self) -> Poll<io::Result<usize>> {
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        let mut count = 0;
-        for (slice, chunk) in slices.iter_mut().zip(&self.out) {
-            *slice = IoSlice::new(&chunk.bytes);
-            count += 1;
-        }
+    fn write_out(&mut self) -> Poll<io::Result<()>> {
         let cx = &mut Context::from_waker(&self.waker);
-        // One piece goes out by the cheaper system call.
-        let written = match &slices[..count] {
-            [one] => Pin::new(&mut self.inner).poll_write(cx, one),
-            many => Pin::new(&mut self.inner).poll_write_vectored(cx, many),
-        };
-        match &written {
-            Poll::Pending => self.link.blocked(),
-            Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-            Poll::Ready(Ok(bytes)) => self.link.wrote(*bytes),
-            Poll::Ready(Err(_)) => {}
-        }
-        written
-    }
-
-    fn account(&mut self, mut written: usize) {
-        self.unflushed = true;
-        while let Some(chunk) = self.out.front_mut()
-            && written >= chunk.bytes.len()
-        {
-            written -= chunk.bytes.len();
-            if chunk.pushed.is_none() {
-                self.library_bytes -= chunk.bytes.len();
+        let inner = Pin::new(&mut self.inner);
+        let written = self.out.write(|slices| match slices {
+            // One piece goes out by the cheaper system call.
+            [one] => inner.poll_write(cx, one),
+            many => inner.poll_write_vectored(cx, many),
+        });
+        match written {
+            Poll::Pending => {
+                self.link.blocked();
+                Poll::Pending
             }
-            self.link.sent(chunk.pushed);
-            self.out.pop_front();
-        }
-        if written > 0
-            && let Some(chunk) = self.out.front_mut()
-        {
-            chunk.bytes.advance(written);
-            if chunk.pushed.is_none() {
-                self.library_bytes -= written;
+            Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            Poll::Ready(Ok(bytes)) => {
+                self.unflushed = true;
+                self.link.wrote(self.out.advance(bytes));
+                Poll::Ready(Ok(()))
             }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
         }
     }
 
@@ -206,8 +183,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Io<S> {
             } else if !is_text || self.link.pass(payload) == Passage::Send {
                 let frame = if is_text { self.replaced(payload) } else { None }
                     .unwrap_or_else(|| Bytes::copy_from_slice(frame));
-                self.library_bytes += frame.len();
-                self.out.push_back(Chunk { bytes: frame, pushed: None });
+                self.out.push_library(frame);
             }
             if self.link.collect(&mut self.out).close.is_some() {
                 return &[];
@@ -252,7 +228,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Io<S> {
         };
         match &written {
             Poll::Pending => self.link.blocked(),
-            Poll::Ready(Ok(bytes)) => self.link.wrote(*bytes),
+            Poll::Ready(Ok(bytes)) => self.link.wrote(Written { bytes: *bytes, ..Written::default() }),
             Poll::Ready(Err(_)) => {}
         }
         written
@@ -266,12 +242,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Io<S> {
         let len = bufs.iter().map(|buf| buf.len()).sum();
         // Behind a close frame nothing may follow; the library need not know.
         if turn.close.is_some() {
-            let _ = self.drive(turn)?;
+            let _ = self.drive(Side::Writer, turn)?;
             return Poll::Ready(Ok(len));
         }
-        if self.library_bytes > LIBRARY_BYTES {
-            let _ = self.drive(turn)?;
-            if self.library_bytes > LIBRARY_BYTES {
+        if self.out.library_bytes() > LIBRARY_BYTES {
+            let _ = self.drive(Side::Writer, turn)?;
+            if self.out.library_bytes() > LIBRARY_BYTES {
                 return Poll::Pending;
             }
         }
@@ -279,7 +255,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Io<S> {
             self.accept(buf);
         }
         let turn = self.link.collect(&mut self.out);
-        let _ = self.drive(turn)?;
+        let _ = self.drive(Side::Writer, turn)?;
         Poll::Ready(Ok(len))
     }
 
@@ -372,7 +348,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Io<S> {
         let this = self.get_mut();
         let turn = this.link.turn(Side::Reader, cx.waker(), &mut this.out)?;
         // The library always polls the reading side; so it is this side that carries pushed frames out.
-        let _ = this.drive(turn)?;
+        let _ = this.drive(Side::Reader, turn)?;
         match this.link.phase() {
             Phase::Http => this.read_http(cx, buf),
             Phase::Asked | Phase::Granted => Poll::Pending,
@@ -405,9 +381,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Io<S> {
         if this.link.phase() != Phase::Frames {
             return this.flush();
         }
-        match this.drive(turn)? {
+        match this.drive(Side::Writer, turn)? {
             // Pushed frames may follow without an end; the library waits for its own only.
-            Poll::Pending if this.library_bytes > 0 => Poll::Pending,
+            Poll::Pending if this.out.library_bytes() > 0 => Poll::Pending,
             _ => Poll::Ready(Ok(())),
         }
     }
@@ -415,7 +391,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Io<S> {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let turn = this.link.turn(Side::Writer, cx.waker(), &mut this.out)?;
-        ready!(this.drive(turn))?;
+        ready!(this.drive(Side::Writer, turn))?;
         Pin::new(&mut this.inner).poll_shutdown(&mut Context::from_waker(&this.waker))
     }
 }

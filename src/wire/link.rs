@@ -2,9 +2,10 @@
 //!
 //! A [`Link`] is shared between the [`Io`](super::io::Io) that hyper and the Engine.IO library read and write, and
 //! everyone who has frames for the connection. Frames that are pushed here go past the library: they are ready-made,
-//! shared between their recipients, and written with all else that waits, between the frames of the library.
+//! shared between their recipients, and written with all else that waits, between the frames of the library. Where the
+//! stream has a [`Shortcut`] and nobody else is writing, [`Link::flush`] writes them at once, and the connection's task
+//! need not wake.
 
-use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -18,6 +19,7 @@ use tokio::time::Instant;
 use super::extension::Agreement;
 use super::frame::Violation;
 use super::guard::Ticket;
+use super::output::{Output, Shortcut, Written, cork};
 use super::peer::Peer;
 use super::traffic::{Compressed, Counts, Traffic};
 use crate::roster::outlet::Refused;
@@ -52,7 +54,12 @@ pub struct Link {
 }
 
 struct State {
-    inbox: VecDeque<Bytes>,
+    inbox: Output,
+    /// Somebody will flush the inbox.
+    corked: bool,
+    shortcut: Option<Arc<dyn Shortcut>>,
+    /// The I/O has frames of its own to write, or may have: no way for the shortcut.
+    writing: bool,
     gate: Gate,
     end: Option<End>,
     cut: bool,
@@ -89,18 +96,19 @@ pub enum Phase {
     Frames,
 }
 
-/// A piece of output, whole frames only.
-pub(super) struct Chunk {
-    pub bytes: Bytes,
-    /// Pushed, not from the library: it counts towards the connection's [`Room`].
-    pub pushed: Option<usize>,
-}
-
 /// What becomes of a frame that the library wrote.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Passage {
     Send,
     Swallow,
+}
+
+/// When pushed frames leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leave {
+    Now,
+    /// With what else is handed over in this turn.
+    Together,
 }
 
 pub(super) enum Side {
@@ -131,7 +139,10 @@ impl Link {
             ticket: OnceLock::new(),
             agreement: OnceLock::new(),
             state: Mutex::new(State {
-                inbox: VecDeque::new(),
+                inbox: Output::default(),
+                corked: false,
+                shortcut: None,
+                writing: false,
                 gate: Gate::Library,
                 end: None,
                 cut: false,
@@ -160,12 +171,17 @@ impl Link {
         self.agreement.get().is_some()
     }
 
+    /// Lets frames be written from where they come from.
+    pub(super) fn offer(&self, shortcut: Arc<dyn Shortcut>) {
+        self.state.lock().shortcut = Some(shortcut);
+    }
+
     /// Hands one packet over, compressed where that was agreed on and is worth it.
-    pub fn push_packet(&self, packet: &Packet) -> Result<(), Refused> {
+    pub fn push_packet(self: &Arc<Self>, packet: &Packet, leave: Leave) -> Result<(), Refused> {
         let compressed = self.agreement.get().and_then(|agreement| agreement.compress_packet(packet));
-        let Some(frame) = compressed else { return self.push(packet.frame().clone()) };
+        let Some(frame) = compressed else { return self.push(packet.frame().clone(), leave) };
         let sizes = Compressed::message(packet.payload().len(), frame.len());
-        self.push(frame)?;
+        self.push(frame, leave)?;
         self.counts.compressed_out.add(sizes);
         Ok(())
     }
@@ -178,21 +194,65 @@ impl Link {
     }
 
     /// Hands one frame over, behind all that was pushed before.
-    pub fn push(&self, frame: Bytes) -> Result<(), Refused> {
+    pub fn push(self: &Arc<Self>, frame: Bytes, leave: Leave) -> Result<(), Refused> {
         let mut state = self.state.lock();
         if state.cut || state.end.is_some() {
             return Err(Refused::Closed);
         }
-        let (packets, bytes) = self.waiting();
-        // A frame larger than the whole room still goes out alone.
-        if packets >= self.room.packets || (packets > 0 && bytes + frame.len() > self.room.bytes) {
+        // What waits may only wait for its turn.
+        let has_room = self.has_room_for(&frame) || self.write(&mut state) || self.has_room_for(&frame);
+        if !has_room {
+            let reader = state.reader.take();
+            drop(state);
+            wake(reader);
             return Err(Refused::Full);
         }
         self.enqueue(&mut state, frame);
-        let reader = state.reader.take();
+        let left = match leave {
+            Leave::Now => self.write(&mut state),
+            Leave::Together => {
+                state.corked = state.corked || cork(self);
+                state.corked
+            }
+        };
+        let reader = if left { None } else { state.reader.take() };
         drop(state);
         wake(reader);
         Ok(())
+    }
+
+    fn has_room_for(&self, frame: &Bytes) -> bool {
+        let (packets, bytes) = self.waiting();
+        // A frame larger than the whole room still goes out alone.
+        packets == 0 || (packets < self.room.packets && bytes + frame.len() <= self.room.bytes)
+    }
+
+    /// Writes what waits, as far as the peer takes it.
+    pub fn flush(&self) {
+        let mut state = self.state.lock();
+        state.corked = false;
+        let reader = if self.write(&mut state) { None } else { state.reader.take() };
+        drop(state);
+        wake(reader);
+    }
+
+    /// Writes by the shortcut where nobody else is writing, and tells whether nothing waits any more. Otherwise the I/O
+    /// has to go on.
+    fn write(&self, state: &mut State) -> bool {
+        let is_free = !state.writing && state.end.is_none() && matches!(state.gate, Gate::Open);
+        if is_free
+            && self.phase() == Phase::Frames
+            && let State { inbox, shortcut: Some(shortcut), .. } = state
+        {
+            while !inbox.is_empty() {
+                match inbox.write(|slices| shortcut.try_write(slices)) {
+                    // An error is met again by the I/O, which knows what to do with it.
+                    Err(_) | Ok(0) => return false,
+                    Ok(bytes) => self.wrote(inbox.advance(bytes)),
+                }
+            }
+        }
+        state.inbox.is_empty()
     }
 
     /// Pushes one last frame, whatever the limits, and ends the connection behind it.
@@ -209,7 +269,7 @@ impl Link {
     fn enqueue(&self, state: &mut State, frame: Bytes) {
         self.packets.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(frame.len(), Ordering::Relaxed);
-        state.inbox.push_back(frame);
+        state.inbox.push(frame);
     }
 
     /// Pushed frames that have not been written whole, and their bytes.
@@ -261,7 +321,8 @@ impl Link {
     pub fn cut(&self) {
         let mut state = self.state.lock();
         state.cut = true;
-        state.inbox = VecDeque::new();
+        state.inbox.clear();
+        state.shortcut = None;
         drop(state);
         if let Some(ticket) = self.ticket.get() {
             ticket.release();
@@ -310,7 +371,8 @@ impl Link {
     }
 
     /// What the I/O does first in every poll: leaves its waker and, where it may write frames, takes those that wait.
-    pub(super) fn turn(&self, side: Side, waker: &Waker, out: &mut VecDeque<Chunk>) -> io::Result<Turn> {
+    /// From then on it alone writes, until [`Link::written`]; the reading side only where it has something to write.
+    pub(super) fn turn(&self, side: Side, waker: &Waker, out: &mut Output) -> io::Result<Turn> {
         let mut state = self.state.lock();
         if state.cut {
             out.clear();
@@ -323,17 +385,24 @@ impl Link {
         if !slot.as_ref().is_some_and(|known| known.will_wake(waker)) {
             *slot = Some(waker.clone());
         }
-        Ok(self.take(&mut state, out))
+        let turn = self.take(&mut state, out);
+        state.writing = matches!(side, Side::Writer) || !out.is_empty();
+        Ok(turn)
     }
 
     /// Takes the frames that may flow now, as [`Link::turn`] does.
-    pub(super) fn collect(&self, out: &mut VecDeque<Chunk>) -> Turn {
+    pub(super) fn collect(&self, out: &mut Output) -> Turn {
         self.take(&mut self.state.lock(), out)
     }
 
-    fn take(&self, state: &mut State, out: &mut VecDeque<Chunk>) -> Turn {
+    /// All that the I/O took is written.
+    pub(super) fn written(&self) {
+        self.state.lock().writing = false;
+    }
+
+    fn take(&self, state: &mut State, out: &mut Output) -> Turn {
         if self.phase() == Phase::Frames && matches!(state.gate, Gate::Open) {
-            out.extend(state.inbox.drain(..).map(|bytes| Chunk { pushed: Some(bytes.len()), bytes }));
+            out.take(&mut state.inbox);
         }
         match &state.end {
             Some(end) if !end.after_disconnect => {
@@ -375,17 +444,13 @@ impl Link {
         self.counts.compressed_in.add(compressed);
     }
 
-    pub(super) fn wrote(&self, bytes: usize) {
-        self.counts.bytes_out.fetch_add(bytes as u64, Ordering::Relaxed);
+    pub(super) fn wrote(&self, written: Written) {
+        self.counts.bytes_out.fetch_add(written.bytes as u64, Ordering::Relaxed);
         self.blocked_at.store(0, Ordering::Relaxed);
-    }
-
-    /// A frame went out whole; `pushed` is its length where it came by [`Link::push`].
-    pub(super) fn sent(&self, pushed: Option<usize>) {
-        self.counts.frames_out.fetch_add(1, Ordering::Relaxed);
-        if let Some(len) = pushed {
-            self.packets.fetch_sub(1, Ordering::Relaxed);
-            self.bytes.fetch_sub(len, Ordering::Relaxed);
+        if written.frames > 0 {
+            self.counts.frames_out.fetch_add(written.frames as u64, Ordering::Relaxed);
+            self.packets.fetch_sub(written.pushed_frames, Ordering::Relaxed);
+            self.bytes.fetch_sub(written.pushed_bytes, Ordering::Relaxed);
         }
     }
 

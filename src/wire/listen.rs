@@ -114,8 +114,8 @@ impl Reception {
     /// `None` where the connection ended before it could be served.
     async fn admit(&self, socket: Socket, peer: Peer) -> Option<(Stream, Peer)> {
         let is_unix = matches!(socket, Socket::Unix(_));
-        if let Socket::Tcp(stream) = &socket
-            && let Err(error) = prepare(stream, self.write_timeout)
+        if let Socket::Tcp(tcp) = &socket
+            && let Err(error) = prepare(tcp.stream(), self.write_timeout)
         {
             tracing::debug!(error = %error, "a connection's socket options could not be set");
         }
@@ -127,6 +127,9 @@ impl Reception {
     async fn serve(self, socket: Socket, peer: Peer, place: Place) {
         let Some((stream, peer)) = self.admit(socket, peer).await else { return };
         let link = self.streams.link(peer, self.room);
+        if let Some(shortcut) = stream.shortcut() {
+            link.offer(shortcut);
+        }
         let io = Io::new(stream, link.clone(), self.site.limits.clone()).holding(place);
         let site = self.site.clone();
         let service = service_fn(move |request| {

@@ -34,6 +34,7 @@ pub mod io;
 pub mod link;
 pub mod listen;
 pub mod outlet;
+pub mod output;
 pub mod payload;
 pub mod peer;
 pub mod proxy;

@@ -13,7 +13,7 @@ use socketioxide::socket::Socket;
 use socketioxide::{SendError, SocketError, TransportType};
 use socketioxide_core::Value;
 
-use super::link::Link;
+use super::link::{Leave, Link};
 use super::sessions::{Path, Session};
 use crate::roster::outlet::{Outlet, Refused};
 use crate::roster::packet::{Head, Packet, text_frame};
@@ -32,6 +32,18 @@ impl SessionOutlet {
     pub fn to(socket: &Arc<Socket>) -> Option<Arc<dyn Outlet>> {
         let session = Session::of(socket)?;
         Some(Arc::new(SessionOutlet { socket: Arc::downgrade(socket), session }))
+    }
+
+    fn hand_over(&self, packet: &Packet, leave: Leave) -> Result<(), Refused> {
+        if let Some(link) = self.session.direct.get() {
+            return link.push_packet(packet, leave);
+        }
+        let mut path = self.session.path.lock();
+        // Another task may have switched meanwhile.
+        match self.session.direct.get() {
+            Some(link) => link.push_packet(packet, leave),
+            None => self.send_by_library(&mut path, packet),
+        }
     }
 
     /// Sends through the library, and switches to the connection itself where a WebSocket carries the session.
@@ -84,15 +96,11 @@ fn emit(socket: &Arc<Socket>, head: Head, argument: &RawValue) -> Result<(), Ref
 
 impl Outlet for SessionOutlet {
     fn send(&self, packet: &Packet) -> Result<(), Refused> {
-        if let Some(link) = self.session.direct.get() {
-            return link.push_packet(packet);
-        }
-        let mut path = self.session.path.lock();
-        // Another task may have switched meanwhile.
-        match self.session.direct.get() {
-            Some(link) => link.push_packet(packet),
-            None => self.send_by_library(&mut path, packet),
-        }
+        self.hand_over(packet, Leave::Together)
+    }
+
+    fn send_now(&self, packet: &Packet) -> Result<(), Refused> {
+        self.hand_over(packet, Leave::Now)
     }
 
     fn has_room(&self) -> bool {

@@ -1,17 +1,85 @@
 //! The stream of a connection: as the kernel hands it over, or within TLS.
 
 use std::io::{self, IoSlice};
+use std::net::Shutdown;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BytesMut};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::server::TlsStream;
 
+use super::output::Shortcut;
+
 pub enum Socket {
-    Tcp(TcpStream),
+    Tcp(Tcp),
     Unix(UnixStream),
+}
+
+/// A TCP stream that is written by its connection's task, and by others through its [`Shortcut`].
+pub struct Tcp {
+    read: OwnedReadHalf,
+    write: Arc<OwnedWriteHalf>,
+}
+
+impl From<TcpStream> for Tcp {
+    fn from(stream: TcpStream) -> Self {
+        let (read, write) = stream.into_split();
+        Tcp { read, write: Arc::new(write) }
+    }
+}
+
+impl Tcp {
+    pub fn stream(&self) -> &TcpStream {
+        self.read.as_ref()
+    }
+
+    /// Waits until the peer takes something.
+    fn poll_try(&self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.stream().poll_write_ready(cx))?;
+            match Shortcut::try_write(&*self.write, slices) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                tried => return Poll::Ready(tried),
+            }
+        }
+    }
+}
+
+impl AsyncRead for Tcp {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.read).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Tcp {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_try(cx, &[IoSlice::new(buf)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_try(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(SockRef::from(self.stream()).shutdown(Shutdown::Write))
+    }
 }
 
 impl AsyncRead for Socket {
@@ -120,6 +188,16 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Ahead<S> {
 pub enum Stream {
     Plain(Ahead<Socket>),
     Tls(Box<TlsStream<Ahead<Socket>>>),
+}
+
+impl Stream {
+    /// A second way to write to it, where there is one.
+    pub fn shortcut(&self) -> Option<Arc<dyn Shortcut>> {
+        match self {
+            Stream::Plain(Ahead { inner: Socket::Tcp(tcp), .. }) => Some(tcp.write.clone()),
+            _ => None,
+        }
+    }
 }
 
 impl AsyncRead for Stream {

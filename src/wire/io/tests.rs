@@ -2,15 +2,33 @@ use parking_lot::Mutex;
 
 use super::*;
 use crate::roster::outlet::Refused;
-use crate::wire::link::Room;
+use crate::wire::link::{Leave, Room};
+use crate::wire::output::{Shortcut, corked};
 use crate::wire::peer::{Address, Peer};
 
 /// A stream that takes a few bytes at a time, or none, as chance has it; seeded, so that a failure repeats.
 struct Narrow {
-    chance: Chance,
+    sink: Arc<Sink>,
+    input: Vec<u8>,
+}
+
+struct Sink {
+    chance: Mutex<Chance>,
     open: Arc<Mutex<bool>>,
     written: Arc<Mutex<Vec<u8>>>,
-    input: Vec<u8>,
+}
+
+impl Shortcut for Sink {
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut chance = self.chance.lock();
+        if !*self.open.lock() || chance.below(4) == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let bytes = slices.iter().flat_map(|slice| slice.iter().copied());
+        let before = self.written.lock().len();
+        self.written.lock().extend(bytes.take(1 + chance.below(7) as usize));
+        Ok(self.written.lock().len() - before)
+    }
 }
 
 #[derive(Clone)]
@@ -37,13 +55,11 @@ impl AsyncRead for Narrow {
 }
 
 impl AsyncWrite for Narrow {
-    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        if !*self.open.lock() || self.chance.below(4) == 0 {
-            return Poll::Pending;
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match self.sink.try_write(&[IoSlice::new(buf)]) {
+            Err(_) => Poll::Pending,
+            written => Poll::Ready(written),
         }
-        let len = (1 + self.chance.below(7) as usize).min(buf.len());
-        self.written.lock().extend_from_slice(&buf[..len]);
-        Poll::Ready(Ok(len))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -66,8 +82,12 @@ impl Bench {
     fn new(seed: u64) -> Self {
         let link = Link::new(Peer::plain(Address::Unix), Room { packets: 1_000, bytes: 1_000_000 });
         let (open, written) = (Arc::new(Mutex::new(true)), Arc::default());
-        let narrow =
-            Narrow { chance: Chance(seed + 1), open: open.clone(), written: Arc::clone(&written), input: Vec::new() };
+        let chance = Mutex::new(Chance(seed + 1));
+        let sink = Arc::new(Sink { chance, open: Arc::clone(&open), written: Arc::clone(&written) });
+        if !seed.is_multiple_of(3) {
+            link.offer(sink.clone());
+        }
+        let narrow = Narrow { sink, input: Vec::new() };
         let limits = Config { max_payload: crate::domain::units::ByteSize(1_000), ..Config::default() };
         let io = Io::new(narrow, link.clone(), Arc::new(ArcSwap::from_pointee(limits)));
         Bench { io, link, open, written }
@@ -140,16 +160,19 @@ fn frames_of_both_paths_arrive_whole_and_in_order() {
         bench.link.hold_behind(b"gate".to_vec());
         let (mut of_library, mut pushed) = (0, 0);
         for _ in 0..200 {
-            match chance.below(5) {
+            let mut push = |leave| {
+                let text = format!("pushed {pushed} {}", "x".repeat(pushed * 3));
+                bench.link.push(text_frame(text.as_bytes()), leave).expect("there is room");
+                pushed += 1;
+            };
+            match chance.below(7) {
                 0 => {
                     library.extend(text_frame(format!("library {of_library} {}", "y".repeat(of_library)).as_bytes()));
                     of_library += 1;
                 }
-                1 => {
-                    let text = format!("pushed {pushed} {}", "x".repeat(pushed * 3));
-                    bench.link.push(text_frame(text.as_bytes())).expect("there is room");
-                    pushed += 1;
-                }
+                1 => push(Leave::Together),
+                5 => push(Leave::Now),
+                6 => corked(|| (0..3).for_each(|_| push(Leave::Together))).iter().for_each(|link| link.flush()),
                 2 if !library.is_empty() => {
                     let piece = 1 + chance.below(library.len() as u64) as usize;
                     if bench.write(&library[..piece]) {
@@ -176,7 +199,7 @@ fn frames_of_both_paths_arrive_whole_and_in_order() {
             }
         }
         assert_eq!(bench.link.waiting(), (0, 0), "seed {seed}");
-        assert_eq!(bench.io.library_bytes, 0, "seed {seed}");
+        assert_eq!(bench.io.out.library_bytes(), 0, "seed {seed}");
         assert_eq!(bench.link.traffic().frames_out, payloads.len() as u64);
     }
 }
@@ -186,7 +209,7 @@ fn pushed_frames_wait_for_the_gate() {
     let mut bench = Bench::new(1);
     bench.link.enter(Phase::Frames);
     bench.link.hold_behind(b"gate".to_vec());
-    bench.link.push(text_frame(b"pushed")).expect("there is room");
+    bench.link.push(text_frame(b"pushed"), Leave::Together).expect("there is room");
     for _ in 0..100 {
         let _ = bench.read();
     }
@@ -203,15 +226,15 @@ fn the_room_is_bounded_and_comes_back() {
     *bench.open.lock() = false;
     let frame = text_frame(&[b'x'; 998]);
     let mut taken = 0;
-    while bench.link.push(frame.clone()).is_ok() {
+    while bench.link.push(frame.clone(), Leave::Together).is_ok() {
         taken += 1;
     }
     assert_eq!(taken, 998, "998 frames of 1,002 bytes fit into a million bytes");
-    assert_eq!(bench.link.push(frame.clone()), Err(Refused::Full));
+    assert_eq!(bench.link.push(frame.clone(), Leave::Together), Err(Refused::Full));
     *bench.open.lock() = true;
     bench.settle();
     assert_eq!(bench.link.waiting(), (0, 0));
-    bench.link.push(text_frame(&vec![b'x'; 2_000_000])).expect("one frame always fits");
+    bench.link.push(text_frame(&vec![b'x'; 2_000_000]), Leave::Together).expect("one frame always fits");
 }
 
 #[test]
@@ -222,7 +245,7 @@ fn a_stall_is_output_that_nobody_takes() {
     let _ = bench.read();
     assert!(bench.link.stalled_for(later).is_zero(), "a connection with nothing to write is not stalled");
     *bench.open.lock() = false;
-    bench.link.push(text_frame(b"x")).expect("there is room");
+    bench.link.push(text_frame(b"x"), Leave::Together).expect("there is room");
     let _ = bench.read();
     assert!(bench.link.stalled_for(later).as_secs() >= 59);
     assert!(bench.link.is_overdue(later, std::time::Duration::from_secs(20)));
@@ -237,15 +260,15 @@ fn a_cut_ends_both_sides_and_frees_what_waited() {
     bench.settle();
     *bench.open.lock() = false;
     let frame = text_frame(b"x");
-    bench.link.push(frame.clone()).expect("there is room");
+    bench.link.push(frame.clone(), Leave::Together).expect("there is room");
     let _ = bench.read();
-    bench.link.push(frame.clone()).expect("there is room");
+    bench.link.push(frame.clone(), Leave::Together).expect("there is room");
     bench.link.cut();
     assert!(matches!(bench.read(), Poll::Ready(Err(_))));
     assert!(matches!(bench.flush(), Poll::Ready(Err(_))));
     assert!(bench.io.out.is_empty());
     assert!(frame.is_unique(), "no queue holds the frame any more");
-    assert_eq!(bench.link.push(frame), Err(Refused::Closed));
+    assert_eq!(bench.link.push(frame, Leave::Together), Err(Refused::Closed));
 }
 
 #[test]
@@ -256,7 +279,7 @@ fn an_oversized_frame_is_answered_and_never_delivered() {
     assert!(matches!(bench.read(), Poll::Ready(Ok(bytes)) if bytes == [0x81, 0x81, 0, 0, 0, 0, 5 ^ 1]));
     bench.io.inner.input = vec![0; 500];
     assert!(bench.read().is_pending());
-    bench.link.push(text_frame(b"late")).expect_err("it is ending");
+    bench.link.push(text_frame(b"late"), Leave::Together).expect_err("it is ending");
     for _ in 0..100 {
         assert!(bench.read().is_pending(), "nothing of it is delivered");
     }
