@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc, oneshot};
 
 use crate::domain::event::Event;
 
@@ -41,6 +41,7 @@ pub struct Lane {
 pub struct Batch {
     pub events: Vec<Event>,
     _room: OwnedSemaphorePermit,
+    _passed: Option<oneshot::Sender<()>>,
 }
 
 /// A bus of `lanes` lanes and their ends. Must be called within a runtime.
@@ -71,7 +72,7 @@ impl Bus {
                     Err(TryAcquireError::NoPermits) => self.runtime.block_on(room().acquire_many_owned(count)).ok(),
                     tried => tried.ok(),
                 };
-                lane.send(part, room);
+                lane.send(part, room, None);
                 part = rest;
             }
         }
@@ -80,14 +81,25 @@ impl Bus {
     pub async fn publish(&self, event: Event) {
         let lane = &self.lanes[self.index(&event)];
         let room = Arc::clone(&lane.room).acquire_owned().await;
-        lane.send(vec![event], room.ok());
+        lane.send(vec![event], room.ok(), None);
     }
 
     /// Publishes what is worth nothing later; dropped where the lane is full.
     pub fn publish_or_drop(&self, event: Event) {
         let lane = &self.lanes[self.index(&event)];
         let room = Arc::clone(&lane.room).try_acquire_owned();
-        lane.send(vec![event], room.ok());
+        lane.send(vec![event], room.ok(), None);
+    }
+
+    /// Returns when every lane has been emptied of what waits in it now: its end is alive.
+    pub async fn passed(&self) {
+        for lane in &self.lanes {
+            let (passed, end) = oneshot::channel();
+            let room = Arc::clone(&lane.room).acquire_owned().await;
+            lane.send(Vec::new(), room.ok(), Some(passed));
+            // Nobody answers: the batch is dropped, behind those before it.
+            let _ = end.await;
+        }
     }
 
     fn index(&self, event: &Event) -> usize {
@@ -97,9 +109,9 @@ impl Bus {
 
 impl Entrance {
     /// Without room there is nobody at the end: the lanes close after the writers at shutdown.
-    fn send(&self, events: Vec<Event>, room: Option<OwnedSemaphorePermit>) {
+    fn send(&self, events: Vec<Event>, room: Option<OwnedSemaphorePermit>, passed: Option<oneshot::Sender<()>>) {
         if let Some(room) = room {
-            let _ = self.batches.send(Batch { events, _room: room });
+            let _ = self.batches.send(Batch { events, _room: room, _passed: passed });
         }
     }
 }
@@ -157,6 +169,22 @@ mod tests {
             }
         }
         thread.join().expect("the writer is done");
+    }
+
+    #[tokio::test]
+    async fn a_lane_has_passed_when_its_end_has_taken_all() {
+        let (bus, mut lanes) = local(1);
+        bus.publish(typing(0)).await;
+        let asking = bus.clone();
+        let passed = tokio::spawn(async move { asking.passed().await });
+        tokio::task::yield_now().await;
+        let first = lanes[0].next().await.expect("an event");
+        let second = lanes[0].next().await.expect("what asks");
+        drop(first);
+        tokio::task::yield_now().await;
+        assert!(!passed.is_finished());
+        drop(second);
+        passed.await.expect("it has passed");
     }
 
     #[tokio::test]

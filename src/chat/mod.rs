@@ -85,6 +85,16 @@ impl Chat {
     pub fn store(&self) -> &Store {
         &self.store
     }
+
+    /// Whether something can go all the way: through the store's writer, then every lane of the bus. Takes as long as
+    /// what waits there takes.
+    pub async fn is_alive(&self) -> bool {
+        if self.store.write(|_| Ok(())).await.is_err() {
+            return false;
+        }
+        self.bus.passed().await;
+        true
+    }
 }
 
 /// How often what may have fallen due is looked at: typing, departures, receipts.

@@ -6,6 +6,7 @@ mod exit;
 mod logging;
 mod reload;
 mod serve;
+mod service;
 mod signals;
 mod state_dir;
 mod token;

@@ -49,8 +49,8 @@ pub struct Running {
 }
 
 impl Running {
-    /// Reads the files again and applies what may change; says what was done.
-    pub fn reload(&mut self) {
+    /// Reads the files again and applies what may change; says what was done, and whether it was.
+    pub fn reload(&mut self) -> bool {
         match self.apply() {
             Ok(changes) => {
                 for change in &changes {
@@ -62,8 +62,12 @@ impl Running {
                     config.needs_restart = waiting,
                     "configuration reloaded"
                 );
+                true
             }
-            Err(problems) => tracing::warn!(reason = %problems, "configuration not reloaded"),
+            Err(problems) => {
+                tracing::warn!(reason = %problems, "configuration not reloaded");
+                false
+            }
         }
     }
 

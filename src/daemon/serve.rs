@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use super::config::{Inputs, Loaded};
 use super::reload::{self, Live, Running};
 use super::signals::{self, Wish};
-use super::{exit, logging, state_dir};
+use super::{exit, logging, service, state_dir};
 use crate::chat::{self, Chat};
 use crate::demo::Demo;
 use crate::domain::error::{Code, Error};
@@ -117,13 +117,19 @@ async fn serve(mut running: Running) -> ExitCode {
         announce_demo(house.server.addresses(), running.live.tls.load().is_some());
     }
     tracing::info!(version = env!("CARGO_PKG_VERSION"), store = %house.chat.store().path().display(), "ready");
+    service::ready();
     while let Some(wish) = wishes.recv().await {
         match wish {
-            Wish::Reload => running.reload(),
+            Wish::Reload => {
+                service::reloading();
+                service::reloaded(running.reload());
+            }
             Wish::Stop => break,
         }
     }
-    drain(house, running.loaded.config.server.drain_timeout.0).await;
+    let drain_timeout = running.loaded.config.server.drain_timeout.0;
+    service::stopping(drain_timeout);
+    drain(house, drain_timeout).await;
     ExitCode::SUCCESS
 }
 
@@ -206,6 +212,7 @@ async fn build(running: &Running) -> Result<House, u8> {
 impl House {
     /// Starts what happens at intervals.
     fn start_clocks(&self, live: &Live) {
+        service::watch(&self.chat, &self.end);
         // Each on a clock of its own: a store that hangs must not keep devices from catching up.
         self.at_every_tick(|chat| async move { chat.expire_typing().await });
         self.at_every_tick(|chat| async move { chat.announce_departures().await });
@@ -252,7 +259,7 @@ impl House {
 }
 
 /// Calls `work` at every `interval` until `end`.
-fn every<F, Fut>(interval: Duration, end: &CancellationToken, mut work: F)
+pub fn every<F, Fut>(interval: Duration, end: &CancellationToken, mut work: F)
 where
     F: FnMut() -> Fut + Send + 'static,
     Fut: Future<Output = ()> + Send,
