@@ -292,11 +292,10 @@ fn end_expired(shared: &Shared) {
 /// Tells everybody, finishes what was begun, and closes the store; all within `timeout`, whatever the clients do.
 async fn drain(house: House, timeout: Duration) {
     let deadline = Instant::now() + timeout;
+    house.server.drain().await;
+    house.shared.draining.store(true, Ordering::Relaxed);
     let live = house.shared.all();
     tracing::info!(connections = live.len(), "draining");
-    house.shared.draining.store(true, Ordering::Relaxed);
-    // New sessions are refused, but polling clients may open connections to fetch what is on its way to them.
-    house.server.drain();
     for session in live.iter().map(|dispatcher| dispatcher.session()) {
         let body = serde_json::json!({ "reconnectAfterMs": reconnect_after(live.len()) });
         session.connection.answer(&Packet::event(server::SHUTDOWN, &body));

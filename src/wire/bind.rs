@@ -30,6 +30,7 @@ pub struct Listener {
     socket: Listening,
     /// Where it listens, as an operator would write it.
     address: String,
+    handed_in: bool,
     _file: Option<SocketFile>,
 }
 
@@ -72,7 +73,7 @@ pub fn bind(addresses: &[String], unix_mode: u32) -> Result<Vec<Listener>, BindE
                 listeners.push(adopt(fd).map_err(failed)?);
             }
         } else {
-            listeners.push(tcp(address, addresses).map_err(failed)?);
+            listeners.push(tcp(address, addresses).map_err(in_use_by_a_socket_unit).map_err(failed)?);
         }
     }
     Ok(listeners)
@@ -129,10 +130,24 @@ fn clear_the_way(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Whether systemd has opened sockets for this process.
+pub fn are_handed_in() -> bool {
+    sd_notify::listen_fds().is_ok_and(|fds| fds.len() > 0)
+}
+
+/// Says more about a port that is taken where the daemon's own socket unit may be who has taken it.
+fn in_use_by_a_socket_unit(error: io::Error) -> io::Error {
+    if error.kind() != io::ErrorKind::AddrInUse || !are_handed_in() {
+        return error;
+    }
+    let hint = "if it is the socket unit that listens there, `server.listen` is [\"systemd\"], or not set at all";
+    io::Error::new(error.kind(), format!("{error}; {hint}"))
+}
+
 /// The sockets that systemd has opened for this process.
 fn handed_in() -> io::Result<Vec<Handed>> {
     // Where the sockets are another process's, their names are no fault.
-    if sd_notify::listen_fds()?.len() == 0 {
+    if !are_handed_in() {
         return Ok(Vec::new());
     }
     let handed = sd_notify::listen_fds_with_names()?;
@@ -161,7 +176,7 @@ fn adopt(fd: OwnedFd) -> io::Result<Listener> {
         Domain::IPV4 | Domain::IPV6 => Listening::Tcp(TcpListener::from_std(socket.into())?),
         _ => return refuse("a socket that was handed in is neither TCP nor Unix"),
     };
-    Listener::new(listening, None)
+    Ok(Listener { handed_in: true, ..Listener::new(listening, None)? })
 }
 
 impl Listener {
@@ -173,7 +188,12 @@ impl Listener {
                 None => "unix:".into(),
             },
         };
-        Ok(Listener { socket, address, _file: file })
+        Ok(Listener { socket, address, handed_in: false, _file: file })
+    }
+
+    /// Whether another process keeps the socket open, for the daemon that follows this one.
+    pub fn is_handed_in(&self) -> bool {
+        self.handed_in
     }
 
     pub async fn accept(&self) -> io::Result<(Socket, Peer)> {

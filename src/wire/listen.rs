@@ -48,6 +48,8 @@ pub struct Reception {
     pub room: Room,
     pub write_timeout: Duration,
     pub tasks: TaskTracker,
+    /// No new connections from then on by sockets that another process listens on as well; it is `stop`'s child.
+    pub draining: CancellationToken,
     /// No new connections from then on.
     pub stop: CancellationToken,
 }
@@ -56,7 +58,8 @@ impl Reception {
     /// Accepts connections until told to stop. No error of one connection, and no lack of resources, ends it.
     pub async fn accept(self, listener: Listener) {
         let mut short = false;
-        while let Some(accepted) = self.stop.run_until_cancelled(listener.accept()).await {
+        let stop = if listener.is_handed_in() { self.draining.clone() } else { self.stop.clone() };
+        while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
             match accepted {
                 Ok((socket, peer)) => {
                     if short {
@@ -74,7 +77,7 @@ impl Reception {
                         short = true;
                         tracing::warn!(error = %error, "connections cannot be accepted, waiting for resources");
                     }
-                    self.stop.run_until_cancelled(tokio::time::sleep(BACKOFF)).await;
+                    stop.run_until_cancelled(tokio::time::sleep(BACKOFF)).await;
                 }
             }
         }

@@ -39,6 +39,9 @@ const LIBRARY_PACKETS: usize = 64;
 /// How long connections that were cut may take to end.
 const LAST_WAIT: Duration = Duration::from_secs(2);
 
+/// How long connections that were accepted just before a drain may take to send their first request.
+const HANDOVER_GRACE: Duration = Duration::from_millis(500);
+
 /// What a server is made of. What a reload may change comes in an `ArcSwap`.
 pub struct Setup {
     pub engine: Engine,
@@ -55,6 +58,8 @@ pub struct Setup {
 
 pub struct Server {
     addresses: Vec<String>,
+    /// Some of the listening sockets go on in another process.
+    hands_over: bool,
     listeners: Vec<Listener>,
     reception: Reception,
     sessions: Arc<Sessions>,
@@ -71,6 +76,7 @@ impl Server {
     pub fn bind(setup: Setup) -> Result<Self, BindError> {
         let listeners = bind::bind(&setup.server.listen, setup.server.unix_mode.0)?;
         let addresses = listeners.iter().map(ToString::to_string).collect();
+        let hands_over = listeners.iter().any(Listener::is_handed_in);
         let room = Room {
             packets: setup.transports.send_buffer as usize,
             bytes: setup.transports.send_buffer_bytes.as_usize(),
@@ -90,6 +96,7 @@ impl Server {
             upgrades: setup.transports.allow.contains(&Transport::Websocket),
             draining: AtomicBool::new(false),
         };
+        let stop = CancellationToken::new();
         let reception = Reception {
             site: Arc::new(site),
             tls: setup.tls,
@@ -97,10 +104,11 @@ impl Server {
             room,
             write_timeout: setup.transports.write_timeout.0,
             tasks: TaskTracker::new(),
-            stop: CancellationToken::new(),
+            draining: stop.child_token(),
+            stop,
         };
         let end = CancellationToken::new();
-        Ok(Server { addresses, listeners, reception, sessions, closing: Some(closing), end })
+        Ok(Server { addresses, hands_over, listeners, reception, sessions, closing: Some(closing), end })
     }
 
     /// Where it listens, in the order of the configuration.
@@ -136,20 +144,25 @@ impl Server {
         }
     }
 
-    /// Refuses new sessions from now on; those that exist go on.
-    pub fn drain(&self) {
-        self.reception.site.draining.store(true, Ordering::Relaxed);
+    /// Takes no new sessions from now on; those that exist go on. Where the listening socket is another process's, who
+    /// comes waits there for the next daemon; elsewhere they are refused, so that polling clients can still connect
+    /// for what is on its way to them.
+    pub async fn drain(&self) {
+        if self.hands_over {
+            self.reception.draining.cancel();
+            tokio::time::sleep(HANDOVER_GRACE).await;
+        }
+        self.refuse_sessions();
     }
 
-    /// Closes the listening sockets; connections that exist go on.
-    pub fn stop_accepting(&self) {
-        self.reception.stop.cancel();
+    fn refuse_sessions(&self) {
+        self.reception.site.draining.store(true, Ordering::Relaxed);
     }
 
     /// Ends everything: waits for the connections up to `deadline`, cuts those that are left, and joins the tasks.
     pub async fn close(self, deadline: Duration) {
-        self.drain();
-        self.stop_accepting();
+        self.refuse_sessions();
+        self.reception.stop.cancel();
         let last = tokio::time::Instant::now() + deadline;
         while self.streams() > 0 && tokio::time::Instant::now() < last {
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -73,9 +73,9 @@ export class Daemon {
 
   /**
    * `config` is laid over roomy defaults; `env` and `args` are added; `wrap` is a command line that runs the daemon;
-   * `comesBack` keeps the port over restarts; `expectErrors` lists patterns of ERROR lines that belong to the test.
+   * `comesBack` keeps the port over restarts; `listens: false` leaves it to the daemon where; `expectErrors` lists patterns of ERROR lines that belong to the test.
    */
-  constructor({ config = {}, env = {}, args = [], wrap = [], comesBack = false, expectErrors = [] } = {}) {
+  constructor({ config = {}, env = {}, args = [], wrap = [], comesBack = false, listens = true, expectErrors = [] } = {}) {
     this.dir = mkdtempSync(join(tmpdir(), 'chatd-test-'))
     this.configFile = join(this.dir, 'config.toml')
     this.stateDir = join(this.dir, 'state')
@@ -85,6 +85,7 @@ export class Daemon {
     this.args = args
     this.wrap = wrap
     this.comesBack = comesBack
+    this.listens = listens
     this.log = new Feed()
     this.stdout = ''
     /** What no log line may hold: secrets, tokens, contents. */
@@ -106,11 +107,12 @@ export class Daemon {
 
   /** Runs it and returns at once. */
   spawn() {
-    const listen = `127.0.0.1:${this.comesBack ? this.port : 0}`
+    const listen = this.listens ? ['--listen', `127.0.0.1:${this.comesBack ? this.port : 0}`] : []
     const command = [
       ...this.wrap,
       binary(),
-      ...['--listen', listen, '--config', this.configFile, '--state-dir', this.stateDir],
+      ...listen,
+      ...['--config', this.configFile, '--state-dir', this.stateDir],
       ...this.args,
     ]
     const child = spawn(command[0], command.slice(1), {

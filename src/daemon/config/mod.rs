@@ -30,6 +30,7 @@ pub use reload::Change;
 pub use source::Place;
 
 use crate::daemon::logging;
+use crate::wire::bind;
 use crate::{auth, chat, session, store, wire};
 use setting::{Layer, Setting};
 
@@ -178,7 +179,9 @@ fn flags(flags: &[(&'static str, &'static str, String)]) -> Layer {
 
 /// Builds the configuration from its settings, last of all checking them against each other.
 fn assemble(mut sources: Sources, mut problems: Vec<Problem>, misfits: &[&str]) -> Result<Loaded, Problems> {
+    sources.settings.retain(|_, setting| !matches!(setting.place, Place::Follows(_)));
     sources.follow_origins();
+    sources.follow_sockets(bind::are_handed_in());
     let empty = Figment::new();
     let merged = sources.settings.values().fold(empty, |all, setting| all.merge((setting.key.path, &setting.value)));
     let mut config: Config = match merged.extract() {
@@ -227,12 +230,20 @@ impl Sources {
 
     /// Where any origin is let in and nobody asked for credentials, they are off: browsers refuse the pair.
     fn follow_origins(&mut self) {
-        self.settings.retain(|_, setting| !matches!(setting.place, Place::Follows(_)));
         let items = self.settings.get("cors.origins").and_then(|setting| setting.value.as_array());
         let any = items.is_some_and(|items| items.iter().any(|item| item.as_str() == Some("*")));
         if any && let Some(key) = schema::key("cors.credentials") {
             let place = Place::Follows("cors.origins = [\"*\"]");
             self.settings.entry(key.path).or_insert(Setting { key, value: toml::Value::Boolean(false), place });
+        }
+    }
+
+    /// Where the service manager has opened sockets and nobody says where to listen, it is there.
+    fn follow_sockets(&mut self, handed_in: bool) {
+        if handed_in && let Some(key) = schema::key("server.listen") {
+            let place = Place::Follows("sockets that were handed in");
+            let value = toml::Value::Array(vec!["systemd".into()]);
+            self.settings.entry(key.path).or_insert(Setting { key, value, place });
         }
     }
 }

@@ -233,7 +233,7 @@ async fn the_health_route_and_the_rest() {
     assert_eq!(health.body, r#"{"status":"ok","socket":{"initialized":true,"connected":5,"rooms":12}}"#);
     let missing = client.get("/nothing").await;
     assert_eq!((missing.status, missing.body.as_str()), (404, r#"{"code":"NOT_FOUND","message":"no such path"}"#));
-    harness.server.drain();
+    harness.server.drain().await;
     assert_eq!(client.get("/api/socket/health").await.status, 503);
     assert_eq!(client.get("/socket.io/?EIO=4&transport=polling").await.status, 503);
     harness.close().await;
