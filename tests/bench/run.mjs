@@ -52,7 +52,8 @@ if (options.help) {
                 [--node-synchronous NORMAL|FULL] [--rooms N] [--out DIR]
 
 --rooms has fewer or more rooms of the same size. A run is a server of its own: it warms up for a second, or two in
-all, before the window of --seconds. Exit status 1: chatd lost something, made something twice or refused it.
+all, before the window of --seconds. What was measured while something else was at work on the machine is measured again,
+up to five times. Exit status 1: chatd lost something, made something twice or refused it.
 
 scenarios: ${Object.keys(SCENARIOS).join(', ')}`)
   process.exit()
@@ -140,6 +141,23 @@ function background(scenario, result) {
 }
 const percent = (share) => `${Math.round(share * 100)} %`
 
+/** Something else was at work on the machine, which lowers every figure; the kernel's own disk writer stays below this. */
+const disturbed = (result) => result.others_busy > 0.25
+
+/** A measurement that was disturbed is taken again, whatever came of it, so many times in all. */
+const ATTEMPTS = 5
+const discarded = []
+
+/** Waits for a quiet second on the machine, for a minute at most. */
+async function idle() {
+  for (let second = 0; second < 60; second += 1) {
+    const [before, since] = [busyMs(), performance.now()]
+    await new Promise((resolve) => setTimeout(resolve, 1_000))
+    if ((busyMs() - before) / (performance.now() - since) < 0.1) return
+  }
+}
+const busyMs = () => cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0)
+
 mkdirSync(options.out, { recursive: true })
 const results = {}
 for (const key of chosen) for (const server of servers) results[key] = { ...results[key], [server]: [] }
@@ -158,10 +176,16 @@ for (let run = 1; run <= runs; run += 1) {
         const reached = servers.flatMap((each) => results[scenario.paced]?.[each] ?? []).map((result) => result.acked_per_second)
         args.rate = reached.length > 0 ? Math.min(...reached) / 2 : 1000
       }
-      const result = await measure(server, args)
+      let result
+      for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+        if (result) discarded.push({ key, server, ...result })
+        await idle()
+        result = await measure(server, args)
+        const value = scenario.show(number(result[scenario.key]))
+        process.stderr.write(`${run}/${runs} ${key} ${server}: ${value}${background(scenario, result)}${result.complaint ? ` — ${result.complaint}` : ''}\n`)
+        if (!disturbed(result)) break
+      }
       results[key][server].push(result)
-      const value = result[scenario.key]
-      process.stderr.write(`${run}/${runs} ${key} ${server}: ${scenario.show(number(value))}${background(scenario, result)}${result.complaint ? ` — ${result.complaint}` : ''}\n`)
     }
   }
 }
@@ -183,9 +207,6 @@ function ratio(scenario, { node, chatd }) {
 
 /** The load was the bottleneck: it was busy all the time, and the server was not. */
 const bound = (result) => result.own_busy > 0.85 && result.server_busy < 0.85
-
-/** Something else was at work on the machine, which lowers every figure; the kernel's own disk writer stays below this. */
-const disturbed = (result) => result.others_busy > 0.25
 
 const version = (command, ...args) => execFileSync(command, args, { encoding: 'utf8' }).trim()
 const locked = JSON.parse(readFileSync(join(here, 'package.json'))).dependencies
@@ -213,7 +234,8 @@ for (const key of chosen) {
   lines.push(`| ${scenario.name}${scenario.unit ? `, ${scenario.unit} a CPU-second` : ''} | ${cells.join(' | ')} |${servers.length > 1 ? ` ${ratio(scenario, results[key])} |` : ''}`)
   for (const server of servers) {
     const list = results[key][server]
-    const sum = (field) => list.reduce((total, result) => total + (result[field] ?? 0), 0)
+    const every = [...list, ...discarded.filter((result) => result.key === key && result.server === server)]
+    const sum = (field) => every.reduce((total, result) => total + (result[field] ?? 0), 0)
     if (sum('lost') + sum('again') + sum('failed') > 0) {
       notes.push(`${key}: ${server} lost ${sum('lost')} deliveries, made ${sum('again')} twice, failed ${sum('failed')} requests.`)
       failed ||= server === 'chatd'
@@ -223,6 +245,7 @@ for (const key of chosen) {
 }
 const all = Object.values(results).flatMap((each) => Object.values(each).flat())
 const beside = all.filter(disturbed).length
+if (discarded.length > 0) notes.push(`${discarded.length} measurements were taken again, because something else was at work on the machine.`)
 if (beside > 0) notes.push(`Something else was at work on the machine in ${beside} of ${all.length} measurements: the figures are not to be relied on.`)
 const clean = notes.length === 0
 lines.push('', clean ? 'Nothing was lost, nothing came twice, the load was never the bottleneck, and the machine did little else.' : notes.join('\n'))
