@@ -28,7 +28,19 @@ impl Seated {
 /// # Errors
 /// `NOT_FOUND`, `FORBIDDEN` or `BANNED`, as [`access::member`] has it.
 pub fn take(query: &Query<'_>, id: &ConversationId, user: &UserId, open: bool, now: Time) -> Result<Seated, Abort> {
-    let seat = query.seat(id, user)?.ok_or_else(|| Error::not_found("conversation"))?;
+    seated(query.seat(id, user)?, open, now)
+}
+
+/// The same for a sender, who takes it again and again.
+///
+/// # Errors
+/// As [`take`] has it.
+pub fn take_again(tx: &mut Tx<'_>, id: &ConversationId, user: &UserId, open: bool, now: Time) -> Result<Seated, Abort> {
+    seated(tx.seat_again(id, user)?, open, now)
+}
+
+fn seated(seat: Option<Seat>, open: bool, now: Time) -> Result<Seated, Abort> {
+    let seat = seat.ok_or_else(|| Error::not_found("conversation"))?;
     let member = access::member(&seat.conversation, seat.member.as_ref(), open, now)?.clone();
     Ok(Seated { seat, member })
 }

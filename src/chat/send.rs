@@ -32,7 +32,7 @@ impl Chat {
         self.store
             .write(move |tx| {
                 let now = Time::now();
-                let seated = seat::take(tx, &draft.conversation, &actor.user, open, now)?;
+                let seated = seat::take_again(tx, &draft.conversation, &actor.user, open, now)?;
                 // A retry gets its answer even where the sender may write no more: the message stands.
                 if let Some(client_id) = &draft.client_id
                     && let Some(message) = tx.message_by_client_id(&seated.seat, client_id)?

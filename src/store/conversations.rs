@@ -11,6 +11,7 @@ use crate::domain::id::{ConversationId, UserId};
 use crate::domain::time::Time;
 
 /// A conversation and one user's place in it, if any.
+#[derive(Clone, Debug)]
 pub struct Seat {
     pub(super) conversation_key: i64,
     pub(super) user_key: Option<i64>,

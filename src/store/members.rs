@@ -168,9 +168,12 @@ impl Tx<'_> {
             Ok((row.get::<_, i64>(0)?, row.get::<_, u64>(1)?))
         });
         let Some((user_key, before)) = known.optional()? else { return Ok(None) };
+        let changes = self.connection.total_changes();
         self.connection
             .prepare_cached("UPDATE members SET delivered_seq = ?3 WHERE conversation = ?1 AND user = ?2")?
             .execute(params![marks.conversation_key, user_key, seq])?;
+        let Tx { query, seats, .. } = self;
+        seats.follow_delivered(query.connection, changes, marks.conversation_key, seq, user);
         Ok(Some(before))
     }
 

@@ -128,6 +128,7 @@ impl Tx<'_> {
         mentions: Vec<UserId>,
         now: Time,
     ) -> Result<Message, Error> {
+        let changes = self.connection.total_changes();
         let seq: u64 = self
             .connection
             .prepare_cached(
@@ -174,6 +175,8 @@ impl Tx<'_> {
         self.connection
             .prepare_cached("UPDATE members SET own_unread = own_unread + 1 WHERE conversation = ?1 AND user = ?2")?
             .execute(params![seat.conversation_key, seat.user_key])?;
+        let Tx { query, seats, .. } = self;
+        seats.follow_message(query.connection, changes, seat.conversation_key, seq, sender);
         Ok(message)
     }
 

@@ -15,6 +15,7 @@ mod query;
 mod reader;
 mod rows;
 mod search;
+mod seats;
 mod tx;
 mod users;
 mod writer;

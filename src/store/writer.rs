@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use super::Health;
 use super::error::{Abort, Error};
 use super::query::Query;
+use super::seats::Seats;
 use super::tx::Tx;
 use crate::domain::event::Event;
 
@@ -91,6 +92,7 @@ where
 pub fn run(mut connection: Connection, jobs: &mpsc::Receiver<Box<dyn Job>>, publish: &Publish, health: &Arc<Health>) {
     let mut group: Vec<Box<dyn Job>> = Vec::with_capacity(MAX_GROUP);
     let mut unindexed = unindexed(&connection);
+    let mut seats = Seats::default();
     loop {
         let first = match unindexed {
             0 => jobs.recv().map_err(RecvTimeoutError::from),
@@ -101,7 +103,7 @@ pub fn run(mut connection: Connection, jobs: &mpsc::Receiver<Box<dyn Job>>, publ
             Ok(first) => first,
             Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => {
-                unindexed = match index_messages(&mut connection) {
+                unindexed = match index_messages(&mut connection, &mut seats) {
                     Ok(()) => self::unindexed(&connection),
                     // Tried again behind the next commit.
                     Err(_) => 0,
@@ -111,8 +113,11 @@ pub fn run(mut connection: Connection, jobs: &mpsc::Receiver<Box<dyn Job>>, publ
         };
         group.push(first);
         group.extend(jobs.try_iter().take(MAX_GROUP - 1));
-        let outcome = commit_group(&mut connection, &mut group);
+        let outcome = commit_group(&mut connection, &mut group, &mut seats);
         let committed = outcome.is_ok();
+        if !committed {
+            seats.forget(&connection);
+        }
         match outcome {
             Ok(Committed { events, outage }) => {
                 health.note(outage);
@@ -134,9 +139,9 @@ fn unindexed(connection: &Connection) -> u64 {
     Query::new(connection).unindexed().unwrap_or(0)
 }
 
-fn index_messages(connection: &mut Connection) -> Result<(), Error> {
+fn index_messages(connection: &mut Connection, seats: &mut Seats) -> Result<(), Error> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    Tx::new(&transaction, &mut Vec::new()).index_messages()?;
+    Tx::new(&transaction, &mut Vec::new(), seats).index_messages()?;
     transaction.commit()?;
     Ok(())
 }
@@ -148,18 +153,24 @@ struct Committed {
     outage: Option<String>,
 }
 
-fn commit_group(connection: &mut Connection, group: &mut [Box<dyn Job>]) -> Result<Committed, Error> {
+fn commit_group(
+    connection: &mut Connection,
+    group: &mut [Box<dyn Job>],
+    seats: &mut Seats,
+) -> Result<Committed, Error> {
     // Dropping the transaction on any error rolls it back.
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let mut events = Vec::new();
     let mut outage = None;
     let alone = group.len() == 1;
+    seats.mistrust(&transaction)?;
     for job in group {
         let kept = events.len();
         if !alone {
             transaction.prepare_cached("SAVEPOINT job")?.execute([])?;
         }
-        let mut tx = Tx::new(&transaction, &mut events);
+        let changes = transaction.total_changes();
+        let mut tx = Tx::new(&transaction, &mut events, seats);
         match job.run(&mut tx) {
             Ran::Done if alone => continue,
             Ran::Done => {
@@ -170,6 +181,10 @@ fn commit_group(connection: &mut Connection, group: &mut [Box<dyn Job>]) -> Resu
             Ran::Outage(why) => outage = Some(why),
         }
         events.truncate(kept);
+        // What it wrote will not have been.
+        if transaction.total_changes() != changes {
+            seats.forget(&transaction);
+        }
         if alone {
             // The one job left the transaction unusable or unwanted: nothing is to be committed.
             drop(transaction);
