@@ -125,6 +125,11 @@ impl Default for Ping {
 #[serde(default, deny_unknown_fields)]
 pub struct Transports {
     pub allow: Vec<Transport>,
+    /// How long a PROXY header, a TLS handshake and the head of a request may each take, and how long a connection that is
+    /// kept alive may idle.
+    pub header_timeout: Span,
+    /// How long the body of a request may take to arrive.
+    pub body_timeout: Span,
     pub upgrade_timeout: Span,
     /// How long a session may take to present its token.
     pub connect_timeout: Span,
@@ -140,6 +145,8 @@ impl Default for Transports {
     fn default() -> Self {
         Transports {
             allow: vec![Transport::Websocket, Transport::Polling],
+            header_timeout: Span::secs(10),
+            body_timeout: Span::secs(30),
             upgrade_timeout: Span::secs(10),
             connect_timeout: Span::secs(45),
             write_timeout: Span::secs(20),

@@ -33,9 +33,6 @@ use crate::domain::error::Code;
 use crate::domain::units::ByteSize;
 use crate::session::config::Config as Limits;
 
-/// How long the body of a request may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-
 pub type Answer = Response<Full<Bytes>>;
 
 /// The Engine.IO library, as a site asks it.
@@ -63,6 +60,8 @@ pub struct Site {
     pub proxies: Arc<ArcSwap<Vec<Proxy>>>,
     pub health: Checkup,
     pub annex: Option<Arc<dyn Annex>>,
+    /// How long the body of a request may take to arrive.
+    pub body_timeout: Duration,
     /// Polling sessions are offered to upgrade.
     pub upgrades: bool,
     /// New sessions are refused; those that exist go on.
@@ -98,7 +97,7 @@ impl Site {
         let Some((annex, limit)) = taken else {
             return Err(refuse(StatusCode::NOT_FOUND, Code::NotFound, "no such path"));
         };
-        let request = collect(request, limit).await?;
+        let request = collect(request, limit, self.body_timeout).await?;
         Ok(annex.answer(request).await)
     }
 
@@ -162,7 +161,7 @@ impl Site {
             return Ok((self.engine)(request.map(|_| Full::default())).await);
         }
         let polls = request.method() == Method::GET;
-        let request = collect(request, self.limits.load().max_payload).await?.map(Full::new);
+        let request = collect(request, self.limits.load().max_payload, self.body_timeout).await?.map(Full::new);
         let poll = polls.then(|| session.begin_poll());
         let answer = session.dead().run_until_cancelled((self.engine)(request)).await.ok_or_else(unknown_session)?;
         if let Some(poll) = poll {
@@ -251,13 +250,13 @@ where
 }
 
 /// Waits for the whole body, of at most `limit`.
-async fn collect(request: Request<Incoming>, limit: ByteSize) -> Result<Request<Bytes>, Answer> {
+async fn collect(request: Request<Incoming>, limit: ByteSize, timeout: Duration) -> Result<Request<Bytes>, Answer> {
     let declared = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|len| len > limit.0) {
         return Err(too_large());
     }
     let (parts, body) = request.into_parts();
-    let body = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit.as_usize()).collect()).await;
+    let body = tokio::time::timeout(timeout, Limited::new(body, limit.as_usize()).collect()).await;
     match body {
         Ok(Ok(body)) => Ok(Request::from_parts(parts, body.to_bytes())),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),

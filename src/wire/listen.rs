@@ -26,10 +26,6 @@ use super::socket::{Ahead, Socket, Stream};
 use super::sweep::{Place, Streams};
 use super::tls::Tls;
 
-/// How long a PROXY header, a TLS handshake and a request's head may each take; a connection that is kept alive may idle
-/// for as long.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 
 /// hyper's read buffer, which grows to this while a body arrives faster than it is taken.
@@ -46,6 +42,7 @@ pub struct Reception {
     pub tls: Arc<ArcSwap<Tls>>,
     pub streams: Arc<Streams>,
     pub room: Room,
+    pub header_timeout: Duration,
     pub write_timeout: Duration,
     pub tasks: TaskTracker,
     /// No new connections from then on by sockets that another process listens on as well; it is `stop`'s child.
@@ -88,7 +85,7 @@ impl Reception {
         if !peer.address.is_in(&self.site.proxies.load()) {
             return Some((Ahead::new(socket, BytesMut::new()), peer));
         }
-        let header = tokio::time::timeout(HEAD_TIMEOUT, proxy::read(&mut socket, peer));
+        let header = tokio::time::timeout(self.header_timeout, proxy::read(&mut socket, peer));
         match self.stop.run_until_cancelled(header).await? {
             Ok(Ok((peer, ahead))) => Some((Ahead::new(socket, ahead), peer)),
             Ok(Err(error)) => {
@@ -103,7 +100,7 @@ impl Reception {
     /// Shakes hands, where connections are within TLS. `None` where that fails.
     async fn secure(&self, socket: Ahead<Socket>, peer: Peer) -> Option<(Stream, Peer)> {
         let Some(config) = Tls::clone(&self.tls.load()) else { return Some((Stream::Plain(socket), peer)) };
-        let handshake = tokio::time::timeout(HEAD_TIMEOUT, TlsAcceptor::from(config).accept(socket));
+        let handshake = tokio::time::timeout(self.header_timeout, TlsAcceptor::from(config).accept(socket));
         match self.stop.run_until_cancelled(handshake).await? {
             Ok(Ok(stream)) => Some((Stream::Tls(Box::new(stream)), Peer { scheme: Some(Scheme::Https), ..peer })),
             Ok(Err(error)) => {
@@ -153,7 +150,7 @@ impl Reception {
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
+            .header_read_timeout(self.header_timeout)
             .max_header_size(MAX_HEAD_BYTES)
             .max_buf_size(MAX_BUFFER_BYTES)
             .serve_connection(TokioIo::new(io), service)

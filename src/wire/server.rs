@@ -93,6 +93,7 @@ impl Server {
             proxies: setup.proxies,
             health: setup.health,
             annex: setup.annex,
+            body_timeout: setup.transports.body_timeout.0,
             upgrades: setup.transports.allow.contains(&Transport::Websocket),
             draining: AtomicBool::new(false),
         };
@@ -102,6 +103,7 @@ impl Server {
             tls: setup.tls,
             streams: Arc::new(Streams::default()),
             room,
+            header_timeout: setup.transports.header_timeout.0,
             write_timeout: setup.transports.write_timeout.0,
             tasks: TaskTracker::new(),
             draining: stop.child_token(),

@@ -51,6 +51,8 @@ pub static KEYS: &[Key] = &[
     fixed("ping.interval", "'25s'", Kind::Time(INSTANT, HOUR)),
     fixed("ping.timeout", "'60s'", Kind::Time(INSTANT, HOUR)),
     fixed("transports.allow", "['websocket', 'polling']", Kind::Choices(&["websocket", "polling"])),
+    fixed("transports.header_timeout", "'10s'", Kind::Time(INSTANT, HOUR)),
+    fixed("transports.body_timeout", "'30s'", Kind::Time(INSTANT, HOUR)),
     fixed("transports.upgrade_timeout", "'10s'", Kind::Time(INSTANT, HOUR)),
     fixed("transports.connect_timeout", "'45s'", Kind::Time(INSTANT, HOUR)),
     fixed("transports.write_timeout", "'20s'", Kind::Time(INSTANT, HOUR)),
