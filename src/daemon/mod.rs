@@ -2,6 +2,7 @@
 
 mod args;
 mod config;
+mod descriptors;
 mod exit;
 mod logging;
 mod reload;

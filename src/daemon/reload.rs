@@ -46,6 +46,8 @@ pub struct Running {
     pub state_dir: PathBuf,
     pub live: Live,
     pub log: logging::Handle,
+    /// The limit of open files.
+    pub descriptors: usize,
 }
 
 impl Running {

@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use super::config::{Inputs, Loaded};
 use super::reload::{self, Live, Running};
 use super::signals::{self, Wish};
-use super::{exit, logging, service, state_dir};
+use super::{descriptors, exit, logging, service, state_dir};
 use crate::chat::{self, Chat};
 use crate::demo::Demo;
 use crate::domain::error::{Code, Error};
@@ -74,7 +74,9 @@ pub fn run(inputs: Inputs, loaded: Loaded, state_dir: PathBuf, log: logging::Han
         }
     };
     let live = Live::new(&loaded.config, verifier, tls);
-    let code = runtime.block_on(serve(Running { inputs, loaded, state_dir, live, log }));
+    let descriptors = descriptors::raise();
+    descriptors::warn(descriptors, loaded.config.limits.connections);
+    let code = runtime.block_on(serve(Running { inputs, loaded, state_dir, live, log, descriptors }));
     // What is left are connections that were cut; nothing of theirs is waited for.
     runtime.shutdown_timeout(Duration::from_millis(100));
     code
@@ -197,6 +199,7 @@ async fn build(running: &Running) -> Result<House, u8> {
         limits: Arc::clone(&live.limits),
         health: Arc::new(checkup),
         annex,
+        max_streams: descriptors::for_connections(running.descriptors),
     };
     let mut server = Server::bind(setup).map_err(|error| {
         tracing::error!("{error}");

@@ -1,4 +1,5 @@
-//! How many sessions there may be: in all, per address, per second, and without a token.
+//! How many sessions there may be: in all, per address, per second, and without a token. Of those without a token no
+//! address gets more than its [`share`].
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,7 +9,8 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
-use super::peer::Address;
+use super::peer::{Address, Proxy};
+use super::share::{self, Holders};
 use crate::session::budget::Bucket;
 use crate::session::config::Config;
 
@@ -18,9 +20,12 @@ const REMEMBERED: usize = 65_536;
 /// Counts sessions against the configured limits.
 pub struct Guard {
     limits: Arc<ArcSwap<Config>>,
+    proxies: Arc<ArcSwap<Vec<Proxy>>>,
     sessions: AtomicUsize,
     unauthenticated: AtomicUsize,
-    addresses: Mutex<HashMap<Address, usize, ahash::RandomState>>,
+    addresses: Holders,
+    /// Sessions without a token, by address.
+    strangers: Holders,
     rates: Mutex<HashMap<Address, Bucket, ahash::RandomState>>,
 }
 
@@ -42,12 +47,14 @@ pub struct Ticket {
 }
 
 impl Guard {
-    pub fn new(limits: Arc<ArcSwap<Config>>) -> Arc<Self> {
+    pub fn new(limits: Arc<ArcSwap<Config>>, proxies: Arc<ArcSwap<Vec<Proxy>>>) -> Arc<Self> {
         Arc::new(Guard {
             limits,
+            proxies,
             sessions: AtomicUsize::new(0),
             unauthenticated: AtomicUsize::new(0),
-            addresses: Mutex::default(),
+            addresses: Holders::default(),
+            strangers: Holders::default(),
             rates: Mutex::default(),
         })
     }
@@ -55,16 +62,13 @@ impl Guard {
     /// Lets one session from `address` in.
     pub fn admit(self: &Arc<Self>, address: Address) -> Result<Ticket, Breach> {
         let limits = self.limits.load();
+        let stands_for_many = address.stands_for_many(&self.proxies.load());
         let address = address.network();
         self.spend(address, limits.connects_per_second_per_ip, Instant::now())?;
         let sessions = self.sessions.fetch_add(1, Ordering::Relaxed);
         let unauthenticated = self.unauthenticated.fetch_add(1, Ordering::Relaxed);
-        let from_here = {
-            let mut addresses = self.addresses.lock();
-            let count = addresses.entry(address).or_default();
-            *count += 1;
-            *count - 1
-        };
+        let from_here = self.addresses.add(address);
+        let strangers = self.strangers.add(address);
         // Counted first and checked then, so that two at the same time cannot both take the last place; a refusal
         // gives the place back by the ticket's drop.
         let ticket = Ticket {
@@ -75,7 +79,10 @@ impl Guard {
         };
         let full = is_full(sessions, limits.connections)
             || is_full(from_here, limits.connections_per_ip)
-            || is_full(unauthenticated, limits.unauthenticated);
+            || is_full(unauthenticated, limits.unauthenticated)
+            || limits.unauthenticated != 0
+                && !stands_for_many
+                && share::is_used_up(strangers, unauthenticated, limits.unauthenticated as usize);
         if full { Err(Breach::Connections) } else { Ok(ticket) }
     }
 
@@ -115,6 +122,7 @@ impl Ticket {
     pub fn authenticated(&self) {
         if self.unauthenticated.swap(false, Ordering::Relaxed) {
             self.guard.unauthenticated.fetch_sub(1, Ordering::Relaxed);
+            self.guard.strangers.remove(self.address);
         }
     }
 
@@ -125,13 +133,7 @@ impl Ticket {
         }
         self.authenticated();
         self.guard.sessions.fetch_sub(1, Ordering::Relaxed);
-        let mut addresses = self.guard.addresses.lock();
-        if let Some(count) = addresses.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                addresses.remove(&self.address);
-            }
-        }
+        self.guard.addresses.remove(self.address);
     }
 }
 
@@ -155,7 +157,7 @@ mod tests {
     fn guard(change: impl FnOnce(&mut Config)) -> Arc<Guard> {
         let mut limits = Config::default();
         change(&mut limits);
-        Guard::new(Arc::new(ArcSwap::from_pointee(limits)))
+        Guard::new(Arc::new(ArcSwap::from_pointee(limits)), Arc::default())
     }
 
     fn ip(text: &str) -> Address {
@@ -177,7 +179,7 @@ mod tests {
         assert!(guard.admit(ip("10.0.0.1")).is_ok());
         drop(first);
         assert_eq!(guard.sessions(), 1);
-        assert_eq!(guard.addresses.lock().len(), 1);
+        assert_eq!(guard.addresses.addresses(), 1);
     }
 
     #[test]
@@ -187,6 +189,24 @@ mod tests {
         assert_eq!(guard.admit(ip("10.0.0.2")).err(), Some(Breach::Connections));
         known.authenticated();
         assert!(guard.admit(ip("10.0.0.2")).is_ok());
+    }
+
+    #[test]
+    fn one_address_leaves_places_to_strangers_from_others() {
+        let guard = guard(|limits| limits.unauthenticated = 10);
+        let mut held: Vec<_> = (0..5).map(|_| admit(&guard, "10.0.0.1")).collect();
+        assert_eq!(guard.admit(ip("10.0.0.1")).err(), Some(Breach::Connections));
+        let _other = admit(&guard, "10.0.0.2");
+        held.pop().expect("five were let in").authenticated();
+        held.pop();
+        held.push(admit(&guard, "10.0.0.1"));
+        assert_eq!(guard.strangers.addresses(), 2);
+        drop(held);
+        assert_eq!(guard.strangers.addresses(), 1, "nothing is kept of who has gone");
+
+        // Who stands for many gets all that is left.
+        let _local: Vec<_> = (0..9).map(|_| admit(&guard, "127.0.0.1")).collect();
+        assert!(guard.admit(ip("127.0.0.1")).is_err());
     }
 
     #[test]

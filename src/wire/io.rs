@@ -33,7 +33,7 @@ pub struct Io<S> {
     /// Asked for at every use, because a reload changes them.
     limits: Arc<ArcSwap<Config>>,
     /// Counts the stream for as long as it is open.
-    _place: Option<Place>,
+    _place: Option<Arc<Place>>,
     /// What leaves next.
     out: Output,
     unflushed: bool,
@@ -83,7 +83,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Io<S> {
         }
     }
 
-    pub fn holding(mut self, place: Place) -> Self {
+    pub fn holding(mut self, place: Arc<Place>) -> Self {
         self._place = Some(place);
         self
     }

@@ -12,6 +12,7 @@ use http::header::UPGRADE;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,10 +21,11 @@ use super::bind::Listener;
 use super::http::Site;
 use super::io::Io;
 use super::link::{Phase, Room};
-use super::peer::{Peer, Scheme};
+use super::overload::Doorman;
+use super::peer::{Address, Peer, Scheme};
 use super::proxy;
 use super::socket::{Ahead, Socket, Stream};
-use super::sweep::{Place, Streams};
+use super::sweep::{Full, Place, Streams};
 use super::tls::Tls;
 
 const MAX_HEAD_BYTES: usize = 16 * 1024;
@@ -41,6 +43,9 @@ pub struct Reception {
     /// Asked for each connection, because a reload changes it.
     pub tls: Arc<ArcSwap<Tls>>,
     pub streams: Arc<Streams>,
+    /// Streams that may be open at most, beside what the limits say.
+    pub max_streams: usize,
+    pub doorman: Doorman,
     pub room: Room,
     pub header_timeout: Duration,
     pub write_timeout: Duration,
@@ -54,29 +59,42 @@ pub struct Reception {
 impl Reception {
     /// Accepts connections until told to stop. No error of one connection, and no lack of resources, ends it.
     pub async fn accept(self, listener: Listener) {
-        let mut short = false;
         let stop = if listener.is_handed_in() { self.draining.clone() } else { self.stop.clone() };
         while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
             match accepted {
                 Ok((socket, peer)) => {
-                    if short {
-                        short = false;
-                        tracing::info!("connections are accepted again");
-                    }
-                    // Beyond its cap a flood costs one system call per connection.
-                    if let Some(place) = self.streams.enter(self.site.guard.max_streams()) {
-                        self.tasks.spawn(self.clone().serve(socket, peer, place));
+                    self.doorman.accepted();
+                    match self.enter(peer.address) {
+                        Ok(place) => drop(self.tasks.spawn(self.clone().serve(socket, peer, place))),
+                        Err(full) => self.turn_away(full, socket, peer.address),
                     }
                 }
                 Err(error) if is_about_the_peer(&error) => {}
                 Err(error) => {
-                    if !short {
-                        short = true;
-                        tracing::warn!(error = %error, "connections cannot be accepted, waiting for resources");
-                    }
+                    self.doorman.cannot_accept(&error);
                     stop.run_until_cancelled(tokio::time::sleep(BACKOFF)).await;
                 }
             }
+        }
+    }
+
+    /// A place for one more connection from `address`.
+    fn enter(&self, address: Address) -> Result<Place, Full> {
+        let max = self.site.guard.max_streams().min(self.max_streams);
+        self.streams.enter(address, max, address.stands_for_many(&self.site.proxies.load()))
+    }
+
+    /// Closes a connection for which there is no place; where it is plain, with an answer.
+    fn turn_away<S>(&self, full: Full, stream: S, address: Address)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        self.doorman.refused(full, address, self.streams.open());
+        if self.tls.load().is_none()
+            && let Some(refusal) = self.doorman.turn_away(stream)
+        {
+            let stop = self.stop.clone();
+            self.tasks.spawn(async move { stop.run_until_cancelled(refusal).await });
         }
     }
 
@@ -112,25 +130,35 @@ impl Reception {
     }
 
     /// `None` where the connection ended before it could be served.
-    async fn admit(&self, socket: Socket, peer: Peer) -> Option<(Stream, Peer)> {
+    async fn admit(&self, socket: Socket, peer: Peer, place: &mut Place) -> Option<(Stream, Peer)> {
         let is_unix = matches!(socket, Socket::Unix(_));
         if let Socket::Tcp(tcp) = &socket
             && let Err(error) = prepare(tcp.stream(), self.write_timeout)
         {
             tracing::debug!(error = %error, "a connection's socket options could not be set");
         }
-        let (socket, peer) = self.identify(socket, peer).await?;
+        let (socket, client) = self.identify(socket, peer).await?;
+        if client.address != peer.address {
+            match self.enter(client.address) {
+                Ok(own) => *place = own,
+                Err(full) => {
+                    self.turn_away(full, socket, client.address);
+                    return None;
+                }
+            }
+        }
         // What stays within the machine needs no TLS.
-        if is_unix { Some((Stream::Plain(socket), peer)) } else { self.secure(socket, peer).await }
+        if is_unix { Some((Stream::Plain(socket), client)) } else { self.secure(socket, client).await }
     }
 
-    async fn serve(self, socket: Socket, peer: Peer, place: Place) {
-        let Some((stream, peer)) = self.admit(socket, peer).await else { return };
+    async fn serve(self, socket: Socket, peer: Peer, mut place: Place) {
+        let Some((stream, peer)) = self.admit(socket, peer, &mut place).await else { return };
+        let place = Arc::new(place);
         let link = self.streams.link(peer, self.room);
         if let Some(shortcut) = stream.shortcut() {
             link.offer(shortcut);
         }
-        let io = Io::new(stream, link.clone(), self.site.limits.clone()).holding(place);
+        let io = Io::new(stream, link.clone(), self.site.limits.clone()).holding(place.clone());
         let site = self.site.clone();
         let service = service_fn(move |request| {
             // Set before hyper reads on: what follows a request for an upgrade may be frames.
@@ -138,11 +166,14 @@ impl Reception {
             if asks {
                 link.enter(Phase::Asked);
             }
-            let (site, link) = (site.clone(), link.clone());
+            let (site, link, place) = (site.clone(), link.clone(), place.clone());
             async move {
                 let answer = site.answer(&link, request).await;
                 if asks {
                     let granted = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
+                    if granted {
+                        place.carries_session();
+                    }
                     link.enter(if granted { Phase::Granted } else { Phase::Http });
                 }
                 Ok::<_, Infallible>(answer)

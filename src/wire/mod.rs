@@ -10,7 +10,7 @@
 //! From the bottom up: [`link`] and [`io`] carry the bytes of one connection, [`inbound`] holds what comes in to the
 //! rules of WebSocket, [`extension`] agrees on compression, [`bind`] opens the listening sockets, [`listen`] accepts
 //! connections, [`tls`] secures them, [`proxy`] and [`forwarded`] find the client behind a proxy, [`http`] routes requests
-//! under the rules of [`cors`] and [`guard`], [`sessions`] and [`outlet`] find the way back to a client, and [`server`]
+//! under the rules of [`cors`] and [`guard`], with a [`share`] of the room for each address, [`sessions`] and [`outlet`] find the way back to a client, and [`server`]
 //! builds it all. Above that, [`connect`] lets clients in, [`dispatch`] and [`verbs`] answer their events, and
 //! [`deliver`] hands out what happened.
 
@@ -35,11 +35,13 @@ pub mod link;
 pub mod listen;
 pub mod outlet;
 pub mod output;
+mod overload;
 pub mod payload;
 pub mod peer;
 pub mod proxy;
 pub mod server;
 pub mod sessions;
+mod share;
 pub mod socket;
 pub mod suites;
 pub mod sweep;

@@ -63,6 +63,15 @@ impl Address {
         }
     }
 
+    /// Whether many clients may come from it that nobody can tell apart: from this machine, where a proxy may run that
+    /// nobody has named, and from a trusted proxy that does not say whom it speaks for.
+    pub fn stands_for_many(self, proxies: &[Proxy]) -> bool {
+        match self {
+            Address::Ip(ip) => ip.is_loopback() || self.is_in(proxies),
+            Address::Unix => true,
+        }
+    }
+
     pub fn is_in(self, proxies: &[Proxy]) -> bool {
         proxies.iter().any(|proxy| match (proxy, self) {
             (Proxy::Network(network), Address::Ip(ip)) => network.contains(&ip.to_canonical()),
@@ -140,6 +149,18 @@ mod tests {
         }
         assert!(Address::Unix.is_in(&proxies));
         assert!(!Address::Unix.is_in(&proxies[..3]));
+    }
+
+    #[test]
+    fn this_machine_and_trusted_proxies_stand_for_many() {
+        let proxies = ["10.0.0.0/8".parse().expect("a network")];
+        for many in ["127.0.0.1", "::1", "::ffff:127.0.0.2", "10.1.2.3"] {
+            assert!(address(many).stands_for_many(&proxies), "{many}");
+        }
+        for one in ["192.0.2.1", "2001:db8::1"] {
+            assert!(!address(one).stands_for_many(&proxies), "{one}");
+        }
+        assert!(Address::Unix.stands_for_many(&[]));
     }
 
     #[test]

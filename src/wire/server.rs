@@ -19,6 +19,7 @@ use super::health::Checkup;
 use super::http::{self, Annex, Engine, Site};
 use super::link::Room;
 use super::listen::Reception;
+use super::overload::Doorman;
 use super::peer::Proxy;
 use super::sessions::Sessions;
 use super::sweep::{self, Streams};
@@ -54,6 +55,8 @@ pub struct Setup {
     pub limits: Arc<ArcSwap<Limits>>,
     pub health: Checkup,
     pub annex: Option<Arc<dyn Annex>>,
+    /// Streams that may be open at most, whatever the limits say.
+    pub max_streams: usize,
 }
 
 pub struct Server {
@@ -86,7 +89,7 @@ impl Server {
             engine: setup.engine,
             path: setup.server.path.trim_end_matches('/').to_owned(),
             sessions: sessions.clone(),
-            guard: Guard::new(setup.limits.clone()),
+            guard: Guard::new(setup.limits.clone(), setup.proxies.clone()),
             limits: setup.limits,
             cors: setup.cors,
             compression: setup.compression,
@@ -102,6 +105,8 @@ impl Server {
             site: Arc::new(site),
             tls: setup.tls,
             streams: Arc::new(Streams::default()),
+            max_streams: setup.max_streams,
+            doorman: Doorman::default(),
             room,
             header_timeout: setup.transports.header_timeout.0,
             write_timeout: setup.transports.write_timeout.0,

@@ -42,6 +42,7 @@ pub async fn serve(path: &str, engine: Engine, ready: impl FnOnce(&str)) {
         limits: Arc::new(ArcSwap::from_pointee(Limits { max_payload: ByteSize(MAX_PAYLOAD), ..Limits::default() })),
         health: Arc::new(|| Health { initialized: true, connected: 0, rooms: 0 }),
         annex: None,
+        max_streams: usize::MAX,
     };
     let mut server = Server::bind(setup).expect("there is a free port");
     server.start();

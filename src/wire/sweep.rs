@@ -1,6 +1,6 @@
 //! All open streams: how many there are, and the task that cuts those whose peer does not read.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -9,23 +9,47 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::link::{Link, Room};
-use super::peer::Peer;
+use super::peer::{Address, Peer};
 use super::sessions::Sessions;
+use super::share::{self, Holders};
 
 #[derive(Default)]
 pub struct Streams {
-    open: Arc<AtomicUsize>,
+    open: AtomicUsize,
+    /// Streams that carry no WebSocket, by address. Those that do are counted as sessions.
+    loose: Holders,
     links: Mutex<Vec<Weak<Link>>>,
 }
 
 /// One open stream's place in the count.
-pub struct Place(Arc<AtomicUsize>);
+pub struct Place {
+    streams: Arc<Streams>,
+    address: Address,
+    is_loose: AtomicBool,
+}
+
+/// Why there is no place for a stream.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Full {
+    InAll,
+    /// The address has its share.
+    OfAddress,
+}
 
 impl Streams {
-    /// A place for one more stream; `None` where there are `max` already.
-    pub fn enter(&self, max: usize) -> Option<Place> {
-        let place = Place(self.open.clone());
-        (self.open.fetch_add(1, Ordering::Relaxed) < max).then_some(place)
+    /// A place for one more stream from `address`, out of `max` in all; `stands_for_many` exempts it from its share.
+    pub fn enter(self: &Arc<Self>, address: Address, max: usize, stands_for_many: bool) -> Result<Place, Full> {
+        let address = address.network();
+        let (taken, held) = (self.open.fetch_add(1, Ordering::Relaxed), self.loose.add(address));
+        // Given back by its drop where it is refused.
+        let place = Place { streams: self.clone(), address, is_loose: AtomicBool::new(true) };
+        if taken >= max {
+            Err(Full::InAll)
+        } else if !stands_for_many && share::is_used_up(held, taken, max) {
+            Err(Full::OfAddress)
+        } else {
+            Ok(place)
+        }
     }
 
     pub fn open(&self) -> usize {
@@ -59,9 +83,19 @@ impl Streams {
     }
 }
 
+impl Place {
+    /// The stream carries a WebSocket from now on, which counts as a session.
+    pub fn carries_session(&self) {
+        if self.is_loose.swap(false, Ordering::Relaxed) {
+            self.streams.loose.remove(self.address);
+        }
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.carries_session();
+        self.streams.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

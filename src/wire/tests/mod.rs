@@ -92,6 +92,7 @@ impl Harness {
             limits: limits.clone(),
             health: Arc::new(|| Health { initialized: true, connected: 5, rooms: 12 }),
             annex: None,
+            max_streams: usize::MAX,
         })
         .expect("a free port");
         server.start();
