@@ -21,6 +21,7 @@ use socketioxide::socket::Sid;
 
 use super::config::{Compression, Cors};
 use super::cors::{self, Verdict};
+use super::detach::detach;
 use super::extension;
 use super::forwarded;
 use super::guard::{Breach, Guard};
@@ -158,7 +159,7 @@ impl Site {
             if !session.upgrade_over(link) {
                 return Err(bad_request());
             }
-            return Ok((self.engine)(request.map(|_| Full::default())).await);
+            return Ok((self.engine)(detach(request)).await);
         }
         let polls = request.method() == Method::GET;
         let request = collect(request, self.limits.load().max_payload, self.body_timeout).await?.map(Full::new);
@@ -196,7 +197,7 @@ impl Site {
         }
         let ticket = self.guard.admit(peer.address).map_err(too_many)?;
         let session = self.sessions.open(peer, ticket, websocket.then(|| link.clone()));
-        let mut request = request.map(|_| Full::default());
+        let mut request = detach(request);
         request.extensions_mut().insert::<Arc<Session>>(session.clone());
         let answer = (self.engine)(request).await;
         if websocket || answer.status() != StatusCode::OK {
@@ -298,8 +299,9 @@ fn check_upgrade<B>(request: &Request<B>) -> Option<Answer> {
     None
 }
 
+/// Whoever is refused does not keep a connection either: while there are too many, each costs memory.
 fn too_many(breach: Breach) -> Answer {
-    match breach {
+    closing(match breach {
         Breach::Connections => {
             refuse(StatusCode::SERVICE_UNAVAILABLE, Code::TooManyConnections, "too many connections")
         }
@@ -310,14 +312,15 @@ fn too_many(breach: Breach) -> Answer {
             answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
             answer
         }
-    }
+    })
 }
 
 fn too_large() -> Answer {
+    // The rest of the body may still be on its way.
     closing(refuse(StatusCode::PAYLOAD_TOO_LARGE, Code::TooLarge, "the body is larger than the server takes"))
 }
 
-/// Ends the connection behind an answer, as the rest of a body may still be on its way.
+/// Ends the connection behind an answer.
 fn closing(mut answer: Answer) -> Answer {
     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     answer

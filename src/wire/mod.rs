@@ -19,6 +19,7 @@ pub mod config;
 pub mod connect;
 pub mod cors;
 pub mod deliver;
+mod detach;
 pub mod dispatch;
 pub mod event;
 mod extension;

@@ -29,6 +29,9 @@ use crate::session::config::Config as Limits;
 /// Frames that the library may read at most; the configured limit, which a reload can change, is kept below it.
 const MAX_FRAME_BYTES: usize = 64 * 1024 * 1024;
 
+/// What the library reads at once. Every connection has a buffer of this size, and most of what clients send is shorter.
+const READ_BYTES: usize = 1_024;
+
 /// Binary attachments of one packet, as many as the Node server takes, and their bytes. No event of ours takes any: they
 /// are gathered only to be refused by name, and anybody may send them before presenting a token.
 const MAX_ATTACHMENTS: usize = 10;
@@ -199,6 +202,7 @@ pub fn engine(path: &str, ping: &config::Ping, transports: &config::Transports) 
         .connect_timeout(transports.connect_timeout.0)
         .max_buffer_size(transports.send_buffer as usize + LIBRARY_PACKETS)
         .max_payload(handshake::UNLIMITED)
+        .ws_read_buffer_size(READ_BYTES)
         .ws_max_message_size(MAX_FRAME_BYTES)
         .ws_max_frame_size(MAX_FRAME_BYTES)
         .with_parser(

@@ -1,7 +1,6 @@
 //! Log lines as JSON objects: `timestamp`, `level`, `target`, `message`, then the fields of the event and of the spans
 //! around it, all on one level under their dotted names.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 
 use serde::ser::{SerializeMap, Serializer};
@@ -19,9 +18,10 @@ use crate::domain::time::Time;
 /// Writes one line per event.
 pub struct JsonLines<W>(pub W);
 
-/// The fields of a span or of an event.
-#[derive(Clone, Default)]
-struct Fields(BTreeMap<&'static str, Value>);
+/// The fields of a span or of an event, few and in the order in which they were recorded. Every connection keeps those of
+/// its span.
+#[derive(Default)]
+struct Fields(Vec<(&'static str, Value)>);
 
 impl<S, W> Layer<S> for JsonLines<W>
 where
@@ -31,6 +31,7 @@ where
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let mut fields = Fields::default();
         attributes.record(&mut fields);
+        fields.0.shrink_to_fit();
         if let Some(span) = context.span(id) {
             span.extensions_mut().insert(fields);
         }
@@ -48,7 +49,7 @@ where
         let mut fields = Fields::default();
         for span in context.event_scope(event).into_iter().flat_map(Scope::from_root) {
             if let Some(outer) = span.extensions().get::<Fields>() {
-                fields.0.extend(outer.0.clone());
+                outer.0.iter().for_each(|(name, value)| fields.set(name, value.clone()));
             }
         }
         event.record(&mut fields);
@@ -57,15 +58,15 @@ where
     }
 }
 
-fn line(at: Time, metadata: &Metadata<'_>, Fields(mut fields): Fields) -> Vec<u8> {
-    let message = fields.remove("message").unwrap_or_default();
+fn line(at: Time, metadata: &Metadata<'_>, Fields(fields): Fields) -> Vec<u8> {
+    let message = fields.iter().find(|(name, _)| *name == "message").map(|(_, message)| message);
     let mut line = Vec::with_capacity(256);
     let written = serde_json::Serializer::new(&mut line).serialize_map(None).and_then(|mut map| {
         map.serialize_entry("timestamp", &at.to_string())?;
         map.serialize_entry("level", metadata.level().as_str())?;
         map.serialize_entry("target", metadata.target())?;
         map.serialize_entry("message", &message)?;
-        let reserved = ["timestamp", "level", "target"];
+        let reserved = ["timestamp", "level", "target", "message"];
         for (name, value) in fields.iter().filter(|(name, _)| !reserved.contains(name)) {
             map.serialize_entry(name, value)?;
         }
@@ -76,29 +77,39 @@ fn line(at: Time, metadata: &Metadata<'_>, Fields(mut fields): Fields) -> Vec<u8
     line
 }
 
+impl Fields {
+    /// A later value takes the place of an earlier one.
+    fn set(&mut self, name: &'static str, value: Value) {
+        match self.0.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) => *known = value,
+            None => self.0.push((name, value)),
+        }
+    }
+}
+
 impl Visit for Fields {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.0.insert(field.name(), value.into());
+        self.set(field.name(), value.into());
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.0.insert(field.name(), value.into());
+        self.set(field.name(), value.into());
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.0.insert(field.name(), value.into());
+        self.set(field.name(), value.into());
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.0.insert(field.name(), value.into());
+        self.set(field.name(), value.into());
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.0.insert(field.name(), value.into());
+        self.set(field.name(), value.into());
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        self.0.insert(field.name(), format!("{value:?}").into());
+        self.set(field.name(), format!("{value:?}").into());
     }
 }
 

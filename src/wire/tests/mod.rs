@@ -363,9 +363,14 @@ async fn too_many_sessions_are_refused_and_freed() {
     let answer = second.upgrade("/socket.io/?EIO=4&transport=websocket", "").await;
     assert_eq!(answer.status, 503);
     assert_eq!(answer.body, r#"{"code":"TOO_MANY_CONNECTIONS","message":"too many connections"}"#);
+    assert!(answer.head.to_lowercase().contains("connection: close"), "{}", answer.head);
     drop(first);
     let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
-    while second.upgrade("/socket.io/?EIO=4&transport=websocket", "").await.status != 101 {
+    loop {
+        let mut third = Client::connect(harness.address).await;
+        if third.upgrade("/socket.io/?EIO=4&transport=websocket", "").await.status == 101 {
+            break;
+        }
         assert!(tokio::time::Instant::now() < deadline, "the place was not given back");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
