@@ -5,6 +5,7 @@ mod config;
 mod descriptors;
 mod exit;
 mod logging;
+mod memory;
 mod reload;
 mod serve;
 mod service;

@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use super::config::{Inputs, Loaded};
 use super::reload::{self, Live, Running};
 use super::signals::{self, Wish};
-use super::{descriptors, exit, logging, service, state_dir};
+use super::{descriptors, exit, logging, memory, service, state_dir};
 use crate::chat::{self, Chat};
 use crate::demo::Demo;
 use crate::domain::error::{Code, Error};
@@ -46,7 +46,7 @@ pub fn run(inputs: Inputs, loaded: Loaded, state_dir: PathBuf, log: logging::Han
         return exit::UNAVAILABLE.into();
     }
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    runtime.enable_all().thread_name("chatd");
+    runtime.enable_all().thread_name("chatd").on_thread_park(memory::give_back);
     if let Some(workers) = loaded.config.server.workers {
         runtime.worker_threads(workers as usize);
     }

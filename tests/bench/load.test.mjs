@@ -60,6 +60,20 @@ chat('every message comes to all others of its room', async ({ daemon }) => {
   assert.ok(Math.abs(delivered - 5 * acked) <= 2 * 5, `${acked} messages to five others, ${delivered} deliveries`)
 })
 
+for (const [flood, outcomes] of [
+  ['polling', { 200: 40, 503: 60 }],
+  ['websockets', { 101: 40, 503: 60 }],
+  ['heads', { open: 100 }],
+]) {
+  chat(`a flood of ${flood} is counted, and who talks meanwhile loses nothing`, { config: { limits: { unauthenticated: 40 } } }, async ({ daemon }) => {
+    const report = await load(daemon, 'flood', { size: 2, flood, strangers: 100, rest: 0.2 })
+    clean(report)
+    assert.deepEqual(report.outcomes, outcomes)
+    assert.ok(report.peak_kib >= report.before_kib && report.after_kib > 0, JSON.stringify(report))
+    assert.ok(report.ack_ms.p99 > 0)
+  })
+}
+
 chat('idle counts what connections cost in memory', async ({ daemon }) => {
   const report = await load(daemon, 'idle', { rooms: 50 })
   clean(report)

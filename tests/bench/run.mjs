@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
 import { freePort } from '../common/port.mjs'
+import { floods } from './flood.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const SECRET = 'a secret for the benchmark, long enough for HS256'
@@ -43,6 +44,8 @@ const { values: options } = parseArgs({
     rooms: { type: 'string' },
     // On the disk of the checkout: `/tmp` may be memory, where a sync to the disk costs nothing.
     out: { type: 'string', default: join(here, '../../target/bench') },
+    // The session's time to present a token, 45 s, and some for the memory to come back.
+    rest: { type: 'string', default: '60' },
     'node-synchronous': { type: 'string', default: 'NORMAL' },
     help: { type: 'boolean', default: false },
   },
@@ -50,19 +53,21 @@ const { values: options } = parseArgs({
 if (options.help) {
   console.log(`tests/bench/run [--scenario A,B] [--server both|chatd|node] [--runs 5] [--seconds 5] [--quick]
                 [--node-synchronous NORMAL|FULL] [--rooms N] [--out DIR]
+       tests/bench/run --server chatd --scenario flood [--rest 60]
 
 --rooms has fewer or more rooms of the same size. A run is a server of its own: it warms up for a second, or two in
 all, before the window of --seconds. What was measured while something else was at work on the machine is measured again,
 up to five times. Exit status 1: chatd lost something, made something twice or refused it.
 
-scenarios: ${Object.keys(SCENARIOS).join(', ')}`)
+scenarios: ${Object.keys(SCENARIOS).join(', ')}, and by itself flood: what strangers who press in cost in memory, before,
+at the peak and --rest seconds later, which takes six minutes.`)
   process.exit()
 }
 const runs = options.quick ? 1 : Number(options.runs)
 const seconds = options.quick ? 2 : Number(options.seconds)
 const servers = options.server === 'both' ? SERVERS : [options.server]
 const chosen = options.scenario ? options.scenario.split(',') : Object.keys(SCENARIOS)
-const unknown = [...servers.filter((server) => !SERVERS.includes(server)), ...chosen.filter((key) => !SCENARIOS[key])]
+const unknown = [...servers.filter((server) => !SERVERS.includes(server)), ...chosen.filter((key) => !SCENARIOS[key] && options.scenario !== 'flood')]
 if (unknown.length > 0) {
   console.error(`tests/bench/run: unknown: ${unknown.join(', ')}; see --help`)
   process.exit(2)
@@ -71,9 +76,9 @@ if (unknown.length > 0) {
 // One core for the server, one for the load.
 const [SERVER_CORE, LOAD_CORE] = cpus().length > 1 ? ['0', '1'] : ['0', '0']
 
-function start(server, port, dir, { deflate }) {
+function start(server, port, dir, { deflate, config: own }) {
   const config = join(dir, 'config.toml')
-  writeFileSync(config, `[server]\nlisten = ["127.0.0.1:${port}"]\nstate_dir = ${JSON.stringify(dir)}\n[auth]\nsecret = ${JSON.stringify(SECRET)}\n${readFileSync(join(here, 'chatd.toml'))}`)
+  writeFileSync(config, `[server]\nlisten = ["127.0.0.1:${port}"]\nstate_dir = ${JSON.stringify(dir)}\n[auth]\nsecret = ${JSON.stringify(SECRET)}\n${own ?? readFileSync(join(here, 'chatd.toml'))}`)
   const command = {
     chatd: [process.env.CHATD_BIN, '--config', config],
     node: [process.execPath, join(here, 'peer.mjs')],
@@ -113,7 +118,8 @@ async function measure(server, args) {
   const ended = new Promise((resolve) => child.on('exit', resolve))
   try {
     await ready(port, child)
-    return await load({ port, peer: server, pid: child.pid, secret: SECRET, seconds, ...args, rooms: options.rooms ?? args.rooms })
+    const { config, ...flags } = args
+    return await load({ port, peer: server, pid: child.pid, secret: SECRET, seconds, ...flags, rooms: options.rooms ?? args.rooms })
   } finally {
     child.kill('SIGTERM')
     const patience = setTimeout(() => child.kill('SIGKILL'), 10_000)
@@ -159,6 +165,12 @@ async function idle() {
 const busyMs = () => cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0)
 
 mkdirSync(options.out, { recursive: true })
+if (options.scenario === 'flood') {
+  const { lines, results, failed } = await floods(measure, Number(options.rest))
+  console.log(lines.join('\n'))
+  writeFileSync(join(options.out, 'floods.json'), JSON.stringify(results, null, 2))
+  process.exit(failed ? 1 : 0)
+}
 const results = {}
 for (const key of chosen) for (const server of servers) results[key] = { ...results[key], [server]: [] }
 

@@ -6,6 +6,7 @@
 
 mod client;
 mod cpu;
+mod flood;
 mod frame;
 mod scenario;
 mod tally;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
+use crate::flood::Flood;
 use crate::world::World;
 
 /// How a server wants its rooms made.
@@ -35,6 +37,8 @@ pub enum Scenario {
     Connects,
     Storm,
     Idle,
+    /// Strangers press in while a few rooms talk.
+    Flood,
 }
 
 #[derive(Clone, Debug, Parser)]
@@ -68,6 +72,14 @@ pub struct Args {
     /// Messages a second over all senders, where they are paced.
     #[arg(long, default_value_t = 1000.0)]
     pub rate: f64,
+    #[arg(long, default_value = "polling")]
+    pub flood: Flood,
+    /// How often strangers knock.
+    #[arg(long, default_value_t = 1000)]
+    pub strangers: usize,
+    /// Seconds behind a flood after which memory should be back.
+    #[arg(long, default_value_t = 60.0)]
+    pub rest: f64,
     /// Length of the measured window.
     #[arg(long, default_value_t = 5.0)]
     pub seconds: f64,

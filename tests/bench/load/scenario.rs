@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use crate::client::{Client, Login, conversation};
 use crate::tally::user;
 use crate::world::{Window, World, add, percentile};
-use crate::{Peer, Scenario, cpu};
+use crate::{Peer, Scenario, cpu, flood};
 
 /// Clients that connect at the same time while a scenario is set up.
 const CONNECTING: usize = 32;
@@ -31,6 +31,7 @@ pub async fn run(world: Rc<World>) -> Value {
         Scenario::Connects => connects(&world).await,
         Scenario::Storm => storm(&world).await,
         Scenario::Idle => idle(&world).await,
+        Scenario::Flood => beside_flood(&world).await,
     };
     let counts = &world.counts;
     let more = json!({
@@ -118,13 +119,14 @@ async fn messages(world: &Rc<World>) -> Value {
         senders(&clients).for_each(|client| client.say());
     }
     let mut report = exchange(world, &clients).await;
+    merge(&mut report, latencies(world));
+    report
+}
+
+fn latencies(world: &World) -> Value {
     let mut latencies = world.latencies.borrow_mut();
     let latency = |values: &mut Vec<u32>| json!({ "p50": percentile(values, 0.5), "p99": percentile(values, 0.99) });
-    merge(
-        &mut report,
-        json!({ "ack_ms": latency(&mut latencies.ack), "delivery_ms": latency(&mut latencies.delivery) }),
-    );
-    report
+    json!({ "ack_ms": latency(&mut latencies.ack), "delivery_ms": latency(&mut latencies.delivery) })
 }
 
 async fn typing(world: &Rc<World>) -> Value {
@@ -272,6 +274,24 @@ async fn idle(world: &Rc<World>) -> Value {
     sleep(2 * world.args.warm_up()).await;
     let after = cpu::resident_kib(world.args.pid);
     json!({ "connections": clients.len(), "kib_per_connection": (after - before) / clients.len() as f64 })
+}
+
+/// Rooms talk at the given rate while strangers press in.
+async fn beside_flood(world: &Rc<World>) -> Value {
+    let clients = set_up(world, 0..world.args.rooms).await;
+    world.running.set(true);
+    let paced = senders(&clients).cloned().collect();
+    let pacing = tokio::task::spawn_local(pace(Rc::clone(world), paced));
+    sleep(world.args.warm_up()).await;
+    world.measuring.set(true);
+    let mut report = flood::run(world).await;
+    world.measuring.set(false);
+    world.running.set(false);
+    // It ends when nothing more is to be sent.
+    let _ = pacing.await;
+    count_missing(world, &clients).await;
+    merge(&mut report, latencies(world));
+    report
 }
 
 /// What was done, in all and by second of the server's CPU time and of the clock.
