@@ -94,7 +94,8 @@ impl Files {
 impl File {
     fn new(path: String, name: &str, body: Bytes) -> Self {
         let hash = URL_SAFE_NO_PAD.encode(&digest(&SHA256, &body).as_ref()[..12]);
-        let etag = HeaderValue::from_str(&format!("\"{hash}\"")).expect("base64 is visible ASCII");
+        // Weak, because the same file goes out in several codings.
+        let etag = HeaderValue::from_str(&format!("W/\"{hash}\"")).expect("base64 is visible ASCII");
         File { path, kind: kind(name), body, etag }
     }
 
@@ -118,14 +119,19 @@ impl File {
         answer
     }
 
-    /// Compared weakly, as RFC 9110, section 13.1.2, has it: what compressed the answer on its way may have marked it.
+    /// Compared weakly, as RFC 9110, section 13.1.2, has it.
     fn is_known_to(&self, request: &Request<Bytes>) -> bool {
         let lists = request.headers().get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
         lists
             .flat_map(|list| list.split(','))
             .map(str::trim)
-            .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag).as_bytes() == self.etag.as_bytes())
+            .any(|tag| tag == "*" || opaque(tag.as_bytes()) == opaque(self.etag.as_bytes()))
     }
+}
+
+/// An entity tag without the mark of a weak one.
+fn opaque(tag: &[u8]) -> &[u8] {
+    tag.strip_prefix(b"W/").unwrap_or(tag)
 }
 
 fn kind(name: &str) -> &'static str {

@@ -175,6 +175,8 @@ pub struct Compression {
     pub level: u8,
     /// permessage-deflate.
     pub websocket: bool,
+    /// zstd, br, gzip and deflate, of polling answers and all others.
+    pub http: bool,
 }
 
 impl Compression {
@@ -186,6 +188,6 @@ impl Compression {
 
 impl Default for Compression {
     fn default() -> Self {
-        Compression { enabled: true, threshold: ByteSize::kib(1), level: 3, websocket: true }
+        Compression { enabled: true, threshold: ByteSize::kib(1), level: 3, websocket: true, http: true }
     }
 }

@@ -22,6 +22,7 @@ use socketioxide::socket::Sid;
 use super::config::{Compression, Cors};
 use super::cors::{self, Verdict};
 use super::detach::detach;
+use super::encoding;
 use super::extension;
 use super::forwarded;
 use super::guard::{Breach, Guard};
@@ -78,6 +79,14 @@ struct Refusal<'a, C> {
 
 impl Site {
     pub async fn answer(&self, link: &Arc<Link>, request: Request<Incoming>) -> Answer {
+        let Some(terms) = encoding::negotiate(&request, &self.compression.load()) else {
+            let message = "zstd, br, gzip, deflate or identity, where compression is on";
+            return refuse(StatusCode::NOT_ACCEPTABLE, Code::Invalid, message);
+        };
+        terms.apply(self.dispatch(link, request).await).await
+    }
+
+    async fn dispatch(&self, link: &Arc<Link>, request: Request<Incoming>) -> Answer {
         let path = request.uri().path();
         if path.strip_suffix('/').unwrap_or(path) == self.path {
             return self.engine_io(link, request).await;
@@ -267,7 +276,7 @@ async fn collect(request: Request<Incoming>, limit: ByteSize, timeout: Duration)
 }
 
 /// The whole of a body that is ready in memory.
-async fn whole<B>(body: B) -> Bytes
+pub(super) async fn whole<B>(body: B) -> Bytes
 where
     B: hyper::body::Body<Data = Bytes, Error = Infallible>,
 {

@@ -10,7 +10,8 @@
 //! From the bottom up: [`link`] and [`io`] carry the bytes of one connection, [`inbound`] holds what comes in to the
 //! rules of WebSocket, [`extension`] agrees on compression, [`bind`] opens the listening sockets, [`listen`] accepts
 //! connections, [`tls`] secures them, [`proxy`] and [`forwarded`] find the client behind a proxy, [`http`] routes requests
-//! under the rules of [`cors`] and [`guard`], with a [`share`] of the room for each address, [`sessions`] and [`outlet`] find the way back to a client, and [`server`]
+//! under the rules of [`cors`] and [`guard`], with a [`share`] of the room for each address, [`encoding`] compresses the
+//! answers, [`sessions`] and [`outlet`] find the way back to a client, and [`server`]
 //! builds it all. Above that, [`connect`] lets clients in, [`dispatch`] and [`verbs`] answer their events, and
 //! [`deliver`] hands out what happened.
 
@@ -21,6 +22,7 @@ pub mod cors;
 pub mod deliver;
 mod detach;
 pub mod dispatch;
+mod encoding;
 pub mod event;
 mod extension;
 pub mod forwarded;

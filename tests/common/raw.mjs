@@ -11,7 +11,7 @@ import zlib from 'node:zlib'
 
 import { Feed, within } from './wait.mjs'
 
-/** One HTTP request on a connection of its own; resolves to status, headers and body. */
+/** One HTTP request on a connection of its own; resolves to status, headers and body, as text and as bytes. */
 export function request(daemon, path, { method = 'GET', headers = {}, body } = {}) {
   return new Promise((answer, fail) => {
     const options = { host: '127.0.0.1', port: daemon.port, path, method, headers, agent: false, rejectUnauthorized: false }
@@ -19,9 +19,10 @@ export function request(daemon, path, { method = 'GET', headers = {}, body } = {
       const chunks = []
       response.on('data', (chunk) => chunks.push(chunk))
       response.on('error', fail)
-      response.on('end', () =>
-        answer({ status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks).toString() }),
-      )
+      response.on('end', () => {
+        const bytes = Buffer.concat(chunks)
+        answer({ status: response.statusCode, headers: response.headers, body: bytes.toString(), bytes })
+      })
     })
     sent.on('error', fail)
     sent.end(body)
@@ -89,6 +90,11 @@ export class PollingSession {
       if (found) return found
       await this.poll()
     }
+  }
+
+  /** Ends the session, so that the daemon need not wait for it at its end. */
+  close() {
+    return this.post('1')
   }
 
   /** The events of a name that have come, in order. */

@@ -48,7 +48,7 @@ chat('files come with good manners', DEMO, async ({ daemon }) => {
     assert.deepEqual([head.status, head.headers.get('content-length'), await head.text()], [200, length, ''], path)
 
     const etag = response.headers.get('etag')
-    for (const known of [etag, `"other", W/${etag}`, '*']) {
+    for (const known of [etag, `"other", ${etag}`, etag.replace('W/', ''), '*']) {
       const again = await fetch(daemon.url + path, { headers: { 'if-none-match': known } })
       assert.deepEqual([again.status, again.headers.get('etag'), await again.text()], [304, etag, ''], `${path} ${known}`)
     }

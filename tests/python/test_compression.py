@@ -1,9 +1,10 @@
-"""permessage-deflate with the WebSocket libraries of Python: aiohttp, which python-socketio uses, and websockets."""
+"""Compression with the libraries of Python: aiohttp and requests, which python-socketio uses, and websockets."""
 
 import asyncio
 import json
 
 import pytest
+import requests
 import socketio
 import websockets
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
@@ -28,6 +29,19 @@ def test_python_socketio_over_aiohttp(daemon):
         await client.disconnect()
 
     run(scene())
+
+
+def test_polling_answers_over_requests(daemon):
+    session = requests.Session()
+    codings = []
+    session.hooks["response"].append(lambda response, **_: codings.append(response.headers.get("Content-Encoding")))
+    client = socketio.Client(reconnection=False, http_session=session)
+    client.connect(daemon.url, auth={"token": daemon.token("ann")}, transports=["polling"], wait_timeout=DEADLINE)
+    room = client.call("conversation:create", {"type": "group"}, timeout=DEADLINE)["conversation"]["id"]
+    sent = client.call("message:send", {"conversationId": room, "content": CONTENT}, timeout=DEADLINE)
+    assert sent["message"]["content"] == CONTENT
+    assert set(codings) == {None, "gzip"}
+    client.disconnect()
 
 
 # 12 bits is what the library asks for by itself.

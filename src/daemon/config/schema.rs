@@ -29,7 +29,7 @@ const DAY: Span = Span::secs(86_400);
 const YEARS: Span = Span::secs(100 * 365 * 86_400);
 
 /// Sections and keys that later versions have: naming them says more than "unknown key".
-pub const LATER: [&str; 8] = ["compression.http", "cluster", "files", "plugins", "admin", "api", "webhooks", "metrics"];
+pub const LATER: [&str; 7] = ["cluster", "files", "plugins", "admin", "api", "webhooks", "metrics"];
 
 /// All keys, section by section, in the order in which they are documented and printed.
 pub static KEYS: &[Key] = &[
@@ -62,6 +62,7 @@ pub static KEYS: &[Key] = &[
     live("compression.threshold", "'1KiB'", Kind::Size(ByteSize(0), ByteSize::mib(64))),
     live("compression.level", "3", Kind::Count(1, 9)),
     live("compression.websocket", "true", Kind::Switch),
+    live("compression.http", "true", Kind::Switch),
     live("auth.algorithms", "['HS256']", Kind::List(1, rules::algorithm)),
     live("auth.secret", "", Kind::Secret(rules::secret)),
     live("auth.secret_file", "", Kind::Path(rules::not_empty)),
