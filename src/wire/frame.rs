@@ -98,6 +98,16 @@ pub fn close(violation: Option<Violation>) -> Bytes {
     frame.freeze()
 }
 
+/// The answer to a PING frame with this payload.
+pub fn pong(payload: &[u8]) -> Bytes {
+    debug_assert!(payload.len() < 126, "longer ones are in no control frame");
+    let mut frame = BytesMut::with_capacity(2 + payload.len());
+    frame.put_u8(0x80 | PONG);
+    frame.put_u8(payload.len() as u8);
+    frame.put_slice(payload);
+    frame.freeze()
+}
+
 /// A short text message as a client would send it, with a masking key that leaves its payload readable.
 pub fn masked_text(payload: &[u8]) -> Vec<u8> {
     debug_assert!(payload.len() < 126, "longer ones have another header");

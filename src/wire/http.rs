@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, FutureExt};
 use http::header::{
     ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_EXTENSIONS,
     SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
@@ -16,8 +16,10 @@ use http::{Method, Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::service::Service;
+use hyper::upgrade::OnUpgrade;
 use serde::Serialize;
 use socketioxide::socket::Sid;
+use tokio_util::task::TaskTracker;
 
 use super::config::{Compression, Cors};
 use super::cors::{self, Verdict};
@@ -30,15 +32,25 @@ use super::handshake;
 use super::health::{Checkup, Report};
 use super::link::Link;
 use super::peer::{Peer, Proxy};
-use super::sessions::{Session, Sessions};
+use super::sessions::{Poll, Session, Sessions, Stage};
+use super::upgrade::{self, Attempt, Probed};
 use crate::domain::error::Code;
 use crate::domain::units::ByteSize;
 use crate::session::config::Config as Limits;
 
+/// The packet that says nothing.
+const NOOP: &str = "6";
+
 pub type Answer = Response<Full<Bytes>>;
 
+/// Takes over the WebSocket that a session goes on with.
+pub(super) type Adopt = Arc<dyn Fn(Probed, Request<()>) + Send + Sync>;
+
 /// The Engine.IO library, as a site asks it.
-pub type Engine = Box<dyn Fn(Request<Full<Bytes>>) -> BoxFuture<'static, Answer> + Send + Sync>;
+pub struct Engine {
+    answer: Box<dyn Fn(Request<Full<Bytes>>) -> BoxFuture<'static, Answer> + Send + Sync>,
+    adopt: Adopt,
+}
 
 /// Routes of a room above this one.
 pub trait Annex: Send + Sync {
@@ -66,6 +78,9 @@ pub struct Site {
     pub body_timeout: Duration,
     /// Polling sessions are offered to upgrade.
     pub upgrades: bool,
+    pub upgrade_timeout: Duration,
+    /// Upgrades that are under way.
+    pub tasks: TaskTracker,
     /// New sessions are refused; those that exist go on.
     pub draining: AtomicBool,
 }
@@ -83,7 +98,9 @@ impl Site {
             let message = "zstd, br, gzip, deflate or identity, where compression is on";
             return refuse(StatusCode::NOT_ACCEPTABLE, Code::Invalid, message);
         };
-        terms.apply(self.dispatch(link, request).await).await
+        let answer = terms.apply(self.dispatch(link, request).await).await;
+        link.poll_is(Stage::Leaves);
+        answer
     }
 
     async fn dispatch(&self, link: &Arc<Link>, request: Request<Incoming>) -> Answer {
@@ -165,29 +182,64 @@ impl Site {
             return Err(unknown_session());
         }
         if websocket {
-            if !session.upgrade_over(link) {
-                return Err(bad_request());
-            }
-            return Ok((self.engine)(detach(request)).await);
+            return Ok(self.upgrade(link, &session, request));
         }
         let polls = request.method() == Method::GET;
         let request = collect(request, self.limits.load().max_payload, self.body_timeout).await?.map(Full::new);
-        let poll = polls.then(|| session.begin_poll());
-        let answer = session.dead().run_until_cancelled((self.engine)(request)).await.ok_or_else(unknown_session)?;
-        if let Some(poll) = poll {
-            poll.answered();
+        if polls {
+            return self.poll(link, session, request).await;
         }
-        if !polls || answer.status() != StatusCode::OK {
-            return Ok(answer);
-        }
+        session.dead().run_until_cancelled((self.engine.answer)(request)).await.ok_or_else(unknown_session)
+    }
+
+    /// Waits for packets.
+    async fn poll(
+        &self,
+        link: &Arc<Link>,
+        session: Arc<Session>,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Answer, Answer> {
+        link.begin_poll(Poll::new(session.clone()));
+        let answer = tokio::select! {
+            biased;
+            answer = (self.engine.answer)(request) => answer,
+            () = session.dead().cancelled() => unknown_session(),
+            // The library's future has taken no packet while it waits.
+            () = session.poll_released() => noop(),
+        };
         let (parts, body) = answer.into_parts();
         let payload = whole(body).await;
+        if parts.status != StatusCode::OK || payload == NOOP {
+            link.poll_is(Stage::Done);
+            return Ok(Response::from_parts(parts, Full::new(payload)));
+        }
         // The session ended while its client waited.
         if payload.is_empty() {
+            link.poll_is(Stage::Done);
             return Err(unknown_session());
         }
+        link.poll_is(Stage::Holds);
         session.fetched(&payload);
         Ok(Response::from_parts(parts, Full::new(payload)))
+    }
+
+    /// Begins to bring a polling session to a WebSocket.
+    fn upgrade(&self, link: &Arc<Link>, session: &Arc<Session>, request: Request<Incoming>) -> Answer {
+        let key = request.headers().get(SEC_WEBSOCKET_KEY).filter(|_| self.upgrades);
+        let Some(key) = key.filter(|_| session.try_over(link)) else { return bad_request() };
+        let answer = upgrade::switching(key);
+        let mut request = detach(request).map(|_| ());
+        if let Some(upgrade) = request.extensions_mut().remove::<OnUpgrade>() {
+            let attempt = Attempt {
+                session: Arc::downgrade(session),
+                link: link.clone(),
+                adopt: self.engine.adopt.clone(),
+                timeout: self.upgrade_timeout,
+                request,
+            };
+            self.tasks.spawn(attempt.run(upgrade));
+        }
+        answer
     }
 
     /// Opens a session, where the limits allow one more.
@@ -199,7 +251,7 @@ impl Site {
         websocket: bool,
     ) -> Result<Answer, Answer> {
         if request.method() != Method::GET {
-            return Ok((self.engine)(request.map(|_| Full::default())).await);
+            return Ok((self.engine.answer)(request.map(|_| Full::default())).await);
         }
         if self.draining.load(Ordering::Relaxed) {
             return Err(refuse(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, "the server is shutting down"));
@@ -208,7 +260,7 @@ impl Site {
         let session = self.sessions.open(peer, ticket, websocket.then(|| link.clone()));
         let mut request = detach(request);
         request.extensions_mut().insert::<Arc<Session>>(session.clone());
-        let answer = (self.engine)(request).await;
+        let answer = (self.engine.answer)(request).await;
         if websocket || answer.status() != StatusCode::OK {
             return Ok(answer);
         }
@@ -237,7 +289,7 @@ impl Site {
         let uri = format!("{}/?EIO=4&transport=polling&sid={sid}", self.path);
         let request = Request::builder().method(method).uri(uri).header(CONTENT_TYPE, "text/plain;charset=UTF-8");
         if let Ok(request) = request.body(Full::new(Bytes::from_static(packet))) {
-            (self.engine)(request).await;
+            (self.engine.answer)(request).await;
         }
     }
 }
@@ -245,18 +297,28 @@ impl Site {
 /// The engine that `service` is.
 pub fn engine<S, B>(service: S) -> Engine
 where
-    S: Service<Request<Full<Bytes>>, Response = Response<B>, Error = Infallible> + Send + Sync + 'static,
-    S::Future: Send + 'static,
+    S: Service<Request<Full<Bytes>>, Response = Response<B>, Error = Infallible>,
+    S: Service<(Probed, Request<()>), Response = ()> + Send + Sync + 'static,
+    <S as Service<Request<Full<Bytes>>>>::Future: Send + 'static,
     B: hyper::body::Body<Data = Bytes, Error = Infallible> + Send,
 {
-    Box::new(move |request| {
+    let service = Arc::new(service);
+    let adopting = service.clone();
+    let answer = move |request: Request<Full<Bytes>>| -> BoxFuture<'static, Answer> {
         let response = service.call(request);
         Box::pin(async move {
             let Ok(response) = response.await;
             let (parts, body) = response.into_parts();
             Response::from_parts(parts, Full::new(whole(body).await))
         })
-    })
+    };
+    let adopt = move |stream: Probed, request: Request<()>| {
+        // It is ready at once: the library has its own task for the WebSocket.
+        if !matches!(adopting.call((stream, request)).now_or_never(), Some(Ok(()))) {
+            tracing::warn!("the library does not take a WebSocket that a session has switched to");
+        }
+    };
+    Engine { answer: Box::new(answer), adopt: Arc::new(adopt) }
 }
 
 /// Waits for the whole body, of at most `limit`.
@@ -332,6 +394,13 @@ fn too_large() -> Answer {
 /// Ends the connection behind an answer.
 fn closing(mut answer: Answer) -> Answer {
     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    answer
+}
+
+/// Answers a poll with nothing, so that its client is free to switch to its WebSocket.
+fn noop() -> Answer {
+    let mut answer = Response::new(Full::from(NOOP));
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=UTF-8"));
     answer
 }
 

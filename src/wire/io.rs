@@ -379,7 +379,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Io<S> {
         let this = self.get_mut();
         let turn = this.link.turn(Side::Writer, cx.waker(), &mut this.out)?;
         if this.link.phase() != Phase::Frames {
-            return this.flush();
+            ready!(this.flush())?;
+            this.link.flushed();
+            return Poll::Ready(Ok(()));
         }
         match this.drive(Side::Writer, turn)? {
             // Pushed frames may follow without an end; the library waits for its own only.

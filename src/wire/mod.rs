@@ -11,8 +11,8 @@
 //! rules of WebSocket, [`extension`] agrees on compression, [`bind`] opens the listening sockets, [`listen`] accepts
 //! connections, [`tls`] secures them, [`proxy`] and [`forwarded`] find the client behind a proxy, [`http`] routes requests
 //! under the rules of [`cors`] and [`guard`], with a [`share`] of the room for each address, [`encoding`] compresses the
-//! answers, [`sessions`] and [`outlet`] find the way back to a client, and [`server`]
-//! builds it all. Above that, [`connect`] lets clients in, [`dispatch`] and [`verbs`] answer their events, and
+//! answers, [`sessions`] and [`outlet`] find the way back to a client, [`upgrade`] brings one that polls to a WebSocket, and
+//! [`server`] builds it all. Above that, [`connect`] lets clients in, [`dispatch`] and [`verbs`] answer their events, and
 //! [`deliver`] hands out what happened.
 
 pub mod bind;
@@ -50,6 +50,7 @@ pub mod suites;
 pub mod sweep;
 pub mod tls;
 pub mod traffic;
+pub mod upgrade;
 mod utf8;
 mod verbs;
 

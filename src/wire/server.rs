@@ -88,6 +88,7 @@ impl Server {
             bytes: setup.transports.send_buffer_bytes.as_usize(),
         };
         let (sessions, closing) = Sessions::new(room);
+        let tasks = TaskTracker::new();
         let site = Site {
             engine: setup.engine,
             path: setup.server.path.trim_end_matches('/').to_owned(),
@@ -101,6 +102,8 @@ impl Server {
             annex: setup.annex,
             body_timeout: setup.transports.body_timeout.0,
             upgrades: setup.transports.allow.contains(&Transport::Websocket),
+            upgrade_timeout: setup.transports.upgrade_timeout.0,
+            tasks: tasks.clone(),
             draining: AtomicBool::new(false),
         };
         let stop = CancellationToken::new();
@@ -113,7 +116,7 @@ impl Server {
             room,
             header_timeout: setup.transports.header_timeout.0,
             write_timeout: setup.transports.write_timeout.0,
-            tasks: TaskTracker::new(),
+            tasks,
             draining: stop.child_token(),
             stop,
         };

@@ -8,13 +8,16 @@ use std::sync::{Arc, OnceLock, Weak};
 use dashmap::DashMap;
 use parking_lot::Mutex;
 use socketioxide::socket::{Sid, Socket};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::guard::Ticket;
 use super::link::{Link, Room};
 use super::peer::Peer;
+
+/// How long a poll waits for packets while its client wants to switch to its WebSocket.
+const RELEASE: Duration = Duration::from_millis(100);
 
 /// How long a polling client may take to fetch its disconnect packet.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -36,6 +39,8 @@ pub struct Session {
     peer: Peer,
     ticket: Arc<Ticket>,
     dead: CancellationToken,
+    /// Wakes the poll that waits when the client has probed its WebSocket.
+    probed: Notify,
     /// The connection that packets are pushed to, once they go past the library.
     pub(super) direct: OnceLock<Arc<Link>>,
     pub(super) path: Mutex<Path>,
@@ -45,8 +50,10 @@ pub struct Session {
 /// The way through the library.
 #[derive(Default)]
 pub(super) struct Path {
-    /// The WebSocket's connection, or of a polling session the one on which it upgrades.
+    /// The WebSocket's connection.
     pub link: Option<Arc<Link>>,
+    /// The connection of a WebSocket that a polling session may go on with, and whether its client has probed it.
+    probe: Option<(Arc<Link>, bool)>,
     /// Lengths of the packets in the library's channel, the oldest first.
     pub lengths: VecDeque<usize>,
     pub bytes: usize,
@@ -54,22 +61,41 @@ pub(super) struct Path {
     pub closes_at: Option<Instant>,
 }
 
-/// A poll that waits for packets. A client for which a poll fails opens another session; so one that is given up ends the
-/// session at once, and not when a PING goes unanswered.
-pub(super) struct Poll<'a> {
-    session: &'a Session,
-    waiting: bool,
+/// A request for packets, until its answer has been written. A client for which one fails opens another session. So one
+/// that is given up ends the session at once, and not when a PING goes unanswered; and one whose answer cannot be written
+/// ends it as well, because the packets in it are nowhere else.
+pub(super) struct Poll {
+    session: Arc<Session>,
+    pub stage: Stage,
 }
 
-impl Poll<'_> {
-    pub(super) fn answered(mut self) {
-        self.waiting = false;
+/// How far a poll has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    Waits,
+    /// It has taken packets from the session.
+    Holds,
+    /// All of its answer is on its way.
+    Leaves,
+    /// There is nothing to lose any more.
+    Done,
+}
+
+impl Poll {
+    pub(super) fn new(session: Arc<Session>) -> Self {
+        Poll { session, stage: Stage::Waits }
     }
 }
 
-impl Drop for Poll<'_> {
+impl Drop for Poll {
     fn drop(&mut self) {
-        if self.waiting && !self.session.path.lock().is_carried() {
+        let ends_session = match self.stage {
+            // Its client may have gone over to its WebSocket.
+            Stage::Waits => !self.session.path.lock().is_carried(),
+            Stage::Holds | Stage::Leaves => true,
+            Stage::Done => false,
+        };
+        if ends_session {
             self.session.cut();
         }
     }
@@ -94,6 +120,7 @@ impl Sessions {
             peer,
             ticket,
             dead: CancellationToken::new(),
+            probed: Notify::new(),
             direct: OnceLock::new(),
             path: Mutex::new(Path { link, ..Path::default() }),
             room: self.room,
@@ -123,9 +150,18 @@ impl Sessions {
 }
 
 impl Path {
-    /// Whether a live WebSocket carries the session, or is about to.
+    /// Whether a live WebSocket carries the session.
     fn is_carried(&self) -> bool {
         self.link.as_ref().is_some_and(|link| !link.is_cut())
+    }
+
+    fn is_probed(&self) -> bool {
+        self.probe.as_ref().is_some_and(|(_, is_probed)| *is_probed)
+    }
+
+    /// Takes the probe that goes on over `link` away.
+    fn end_probe(&mut self, link: &Arc<Link>) -> bool {
+        self.probe.take_if(|(probe, _)| Arc::ptr_eq(probe, link)).is_some()
     }
 }
 
@@ -149,24 +185,53 @@ impl Session {
         self.ticket.authenticated();
     }
 
-    /// Resolves when the session was cut: its requests are answered as those of an unknown one.
+    /// Resolves when the session was cut or has ended: its requests are answered as those of an unknown one.
     pub(super) fn dead(&self) -> &CancellationToken {
         &self.dead
     }
 
-    /// Takes `link` for an upgrade; refused where another live connection carries the session.
-    pub(super) fn upgrade_over(&self, link: &Arc<Link>) -> bool {
+    /// Takes `link` for a try to upgrade; refused where another connection carries the session or is tried.
+    pub(super) fn try_over(&self, link: &Arc<Link>) -> bool {
         let mut path = self.path.lock();
-        if path.is_carried() {
-            return false;
+        let is_free = !path.is_carried() && path.probe.as_ref().is_none_or(|(probe, _)| probe.is_cut());
+        if is_free {
+            path.probe = Some((link.clone(), false));
         }
-        link.carry(self.ticket.clone());
-        path.link = Some(link.clone());
-        true
+        is_free
     }
 
-    pub(super) fn begin_poll(&self) -> Poll<'_> {
-        Poll { session: self, waiting: true }
+    /// The WebSocket over `link` has passed its probe: its client does not poll again once it is free to switch.
+    pub(super) fn probed(&self, link: &Arc<Link>) {
+        if let Some((_, is_probed)) = self.path.lock().probe.as_mut().filter(|(probe, _)| Arc::ptr_eq(probe, link)) {
+            *is_probed = true;
+        }
+        self.probed.notify_waiters();
+    }
+
+    /// Resolves when a poll should be answered with what there is, because its client wants to switch.
+    pub(super) async fn poll_released(&self) {
+        let probed = self.probed.notified();
+        if self.path.lock().is_probed() {
+            tokio::time::sleep(RELEASE).await;
+        } else {
+            probed.await;
+        }
+    }
+
+    /// The client has switched to the WebSocket over `link`. Refused where the try has ended meanwhile.
+    pub(super) fn switch_to(&self, link: &Arc<Link>) -> bool {
+        let mut path = self.path.lock();
+        let switches = path.end_probe(link);
+        if switches {
+            link.carry(self.ticket.clone());
+            path.link = Some(link.clone());
+        }
+        switches
+    }
+
+    /// The WebSocket over `link` came to nothing, and the session goes on polling.
+    pub(super) fn stay(&self, link: &Arc<Link>) {
+        self.path.lock().end_probe(link);
     }
 
     /// A polling request was answered with `payload`: its packets have left the library's channel.
@@ -210,6 +275,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        self.dead.cancel();
         if let (Some(sid), Some(sessions)) = (self.sid.get(), self.sessions.upgrade()) {
             sessions.named.remove(sid);
         }

@@ -107,36 +107,6 @@ chat('only the allowed transports answer: polling', { config: { transports: { al
   await scene.connect('ann', { transport: 'polling' })
 })
 
-// A proxy on the way may let the WebSocket open and then nothing through: the reason why there is polling at all.
-const UNFINISHED = {
-  'nothing comes over the WebSocket': async () => {},
-  'the WebSocket closes at once': async (raw) => raw.close(),
-  'the probe is answered and nothing follows': async (raw) => {
-    raw.send('2probe')
-    await raw.next((text) => text === '3probe')
-  },
-  'the WebSocket closes after the probe': async (raw) => {
-    raw.send('2probe')
-    await raw.next((text) => text === '3probe')
-    raw.close()
-  },
-}
-
-// The library gives the polling session up with the upgrade; what counts is that the client loses nothing by it.
-for (const [why, begin] of Object.entries(UNFINISHED)) {
-  chat(`an upgrade that fails may cost the session, but no message: ${why}`, { config: { transports: { upgrade_timeout: '500ms' } } }, async (scene) => {
-    const [ann, bob] = await scene.users('ann', 'bob')
-    const room = await scene.create(bob, [ann])
-    const session = await PollingSession.connect(scene.daemon, 'ann')
-    const raw = await scene.rawUnknown({ query: `EIO=4&transport=websocket&sid=${session.sid}` })
-    await begin(raw)
-    await within(5_000, raw.closed, 'the end of the upgrade')
-    const sent = await bob.say(room, words())
-    const again = await scene.connect('ann', { resume: { epoch: ann.connected.epoch, conversations: { [room]: 0 } } })
-    assert.deepEqual(again.connected.resumed[room].messages.map(({ id }) => id), [sent.id])
-  })
-}
-
 chat('where only polling is allowed a client that would upgrade stays on it', { config: { transports: { allow: ['polling'] } } }, async (scene) => {
   const [ann, bob] = [scene.client('ann', { transport: 'upgrade' }), await scene.connect('bob', { transport: 'polling' })]
   ann.transport = 'polling'
