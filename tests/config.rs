@@ -115,7 +115,7 @@ fn documented() -> Vec<(String, String, String)> {
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             section = name.into();
         } else if let Some((name, value)) = line.strip_prefix("# ").and_then(|rest| rest.split_once(" = ")) {
-            let is_name = name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+            let is_name = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
             if is_name {
                 keys.push((section.clone(), name.into(), value.into()));
             }

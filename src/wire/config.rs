@@ -131,6 +131,8 @@ pub struct Transports {
     /// How long the body of a request may take to arrive.
     pub body_timeout: Span,
     pub upgrade_timeout: Span,
+    /// Clients of Socket.IO 2 and below are let in.
+    pub allow_eio3: bool,
     /// How long a session may take to present its token.
     pub connect_timeout: Span,
     /// How long a connection may leave written bytes unread before it counts as a slow consumer.
@@ -148,6 +150,7 @@ impl Default for Transports {
             header_timeout: Span::secs(10),
             body_timeout: Span::secs(30),
             upgrade_timeout: Span::secs(10),
+            allow_eio3: false,
             connect_timeout: Span::secs(45),
             write_timeout: Span::secs(20),
             send_buffer: 4_096,

@@ -3,7 +3,7 @@
 //! The library is told a payload limit that it never reaches, because with a real one it loses a packet when a polling
 //! session that it has more to send than the limit upgrades. So the limit that clients are told is put in here.
 //!
-//! It also sends its first PING right behind the open packet, where the protocol has it wait for an interval. That one is
+//! In Engine.IO 4 it also sends its first PING right behind the open packet, where the protocol has it wait for an interval. That one is
 //! answered before the client could: by `http` for a session that opens over polling, by `io` for one over WebSocket.
 
 use socketioxide::socket::Sid;
@@ -18,22 +18,16 @@ const MAX_PAYLOAD: &[u8] = b"\"maxPayload\":";
 const SID: &[u8] = b"\"sid\":\"";
 
 /// The same open packet with `limit` as its `maxPayload`; `None` for any other packet.
-pub fn announce(packet: &[u8], limit: u64) -> Option<Vec<u8>> {
+pub fn announce(packet: &[u8], limit: u64) -> Option<String> {
     let at = find(packet, MAX_PAYLOAD)?;
     let digits = packet[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let mut open = packet[..at].to_vec();
-    open.extend_from_slice(limit.to_string().as_bytes());
-    open.extend_from_slice(&packet[at + digits..]);
-    Some(open)
+    let (before, behind) = (str::from_utf8(&packet[..at]).ok()?, str::from_utf8(&packet[at + digits..]).ok()?);
+    Some(format!("{before}{limit}{behind}"))
 }
 
 /// The same open packet without an offer to upgrade, which the library makes also where WebSocket is not allowed.
-pub fn without_upgrades(packet: &[u8]) -> Vec<u8> {
-    const OFFER: &[u8] = b"\"upgrades\":[\"websocket\"]";
-    match packet.windows(OFFER.len()).position(|window| window == OFFER) {
-        Some(at) => [&packet[..at], b"\"upgrades\":[]", &packet[at + OFFER.len()..]].concat(),
-        None => packet.to_vec(),
-    }
+pub fn without_upgrades(packet: &str) -> String {
+    packet.replacen(r#""upgrades":["websocket"]"#, r#""upgrades":[]"#, 1)
 }
 
 /// The session that an open packet names.
@@ -58,12 +52,12 @@ mod tests {
     fn only_the_open_packet_is_changed() {
         let open = br#"0{"sid":"AA9AAA0AAzAAAAHs","upgrades":[],"pingInterval":25000,"maxPayload":1099511627776}"#;
         let announced = announce(open, 1_048_576).expect("it is an open packet");
-        assert!(announced.ends_with(br#""maxPayload":1048576}"#));
+        assert!(announced.ends_with(r#""maxPayload":1048576}"#));
         assert_eq!(sid(open).map(|sid| sid.to_string()).as_deref(), Some("AA9AAA0AAzAAAAHs"));
         assert_eq!(announce(br#"42["x","\"maxPayload\":1"]"#, 5), None);
 
-        let offering = br#"0{"sid":"AA9AAA0AAzAAAAHs","upgrades":["websocket"],"pingInterval":25000}"#;
-        let plain = br#"0{"sid":"AA9AAA0AAzAAAAHs","upgrades":[],"pingInterval":25000}"#;
+        let offering = r#"0{"sid":"AA9AAA0AAzAAAAHs","upgrades":["websocket"],"pingInterval":25000}"#;
+        let plain = r#"0{"sid":"AA9AAA0AAzAAAAHs","upgrades":[],"pingInterval":25000}"#;
         assert_eq!(without_upgrades(offering), plain);
         assert_eq!(without_upgrades(plain), plain);
     }

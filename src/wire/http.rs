@@ -12,7 +12,7 @@ use http::header::{
     ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_EXTENSIONS,
     SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
-use http::{Method, Request, Response, StatusCode, Version};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::service::Service;
@@ -32,8 +32,10 @@ use super::handshake;
 use super::health::{Checkup, Report};
 use super::link::Link;
 use super::peer::{Peer, Proxy};
-use super::sessions::{Poll, Session, Sessions, Stage};
+use super::poll::Stage;
+use super::sessions::{Session, Sessions};
 use super::upgrade::{self, Attempt, Probed};
+use super::version::Version;
 use crate::domain::error::Code;
 use crate::domain::units::ByteSize;
 use crate::session::config::Config as Limits;
@@ -79,6 +81,7 @@ pub struct Site {
     /// Polling sessions are offered to upgrade.
     pub upgrades: bool,
     pub upgrade_timeout: Duration,
+    pub allow_eio3: bool,
     /// Upgrades that are under way.
     pub tasks: TaskTracker,
     /// New sessions are refused; those that exist go on.
@@ -99,7 +102,7 @@ impl Site {
             return refuse(StatusCode::NOT_ACCEPTABLE, Code::Invalid, message);
         };
         let answer = terms.apply(self.dispatch(link, request).await).await;
-        link.poll_is(Stage::Leaves);
+        link.polling.is_at(Stage::Leaves);
         answer
     }
 
@@ -166,6 +169,8 @@ impl Site {
     /// Tells apart what opens a session, what upgrades one, and what a polling session asks.
     async fn route(&self, link: &Arc<Link>, peer: Peer, request: Request<Incoming>) -> Result<Answer, Answer> {
         let query = request.uri().query().unwrap_or_default();
+        let version = Version::of(query).filter(|version| *version == Version::V4 || self.allow_eio3);
+        let version = version.ok_or_else(unsupported_version)?;
         // Read as the library reads it: a request must not name one session to it and another one here.
         let sid = query.split('&').find_map(|pair| pair.strip_prefix("sid=")).map(str::parse::<Sid>);
         let transport = query.split('&').find(|pair| pair.starts_with("transport="));
@@ -174,12 +179,15 @@ impl Site {
             check_upgrade(&request).map_or(Ok(()), Err)?;
         }
         let session = match sid {
-            None => return self.open(link, peer, request, websocket).await,
+            None => return self.open(link, peer, version, request, websocket).await,
             Some(Err(_)) => return Err(unknown_session()),
             Some(Ok(sid)) => self.sessions.find(sid).ok_or_else(unknown_session)?,
         };
         if session.dead().is_cancelled() {
             return Err(unknown_session());
+        }
+        if session.version() != version {
+            return Err(bad_request());
         }
         if websocket {
             return Ok(self.upgrade(link, &session, request));
@@ -199,26 +207,26 @@ impl Site {
         session: Arc<Session>,
         request: Request<Full<Bytes>>,
     ) -> Result<Answer, Answer> {
-        link.begin_poll(Poll::new(session.clone()));
+        link.polling.begin(session.clone());
         let answer = tokio::select! {
             biased;
             answer = (self.engine.answer)(request) => answer,
             () = session.dead().cancelled() => unknown_session(),
             // The library's future has taken no packet while it waits.
-            () = session.poll_released() => noop(),
+            () = session.poll_released() => noop(session.version()),
         };
         let (parts, body) = answer.into_parts();
         let payload = whole(body).await;
-        if parts.status != StatusCode::OK || payload == NOOP {
-            link.poll_is(Stage::Done);
+        if parts.status != StatusCode::OK || session.version().packets(&payload) == [NOOP.as_bytes()] {
+            link.polling.is_at(Stage::Done);
             return Ok(Response::from_parts(parts, Full::new(payload)));
         }
         // The session ended while its client waited.
         if payload.is_empty() {
-            link.poll_is(Stage::Done);
+            link.polling.is_at(Stage::Done);
             return Err(unknown_session());
         }
-        link.poll_is(Stage::Holds);
+        link.polling.is_at(Stage::Holds);
         session.fetched(&payload);
         Ok(Response::from_parts(parts, Full::new(payload)))
     }
@@ -247,6 +255,7 @@ impl Site {
         &self,
         link: &Arc<Link>,
         peer: Peer,
+        version: Version,
         request: Request<Incoming>,
         websocket: bool,
     ) -> Result<Answer, Answer> {
@@ -257,7 +266,8 @@ impl Site {
             return Err(refuse(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, "the server is shutting down"));
         }
         let ticket = self.guard.admit(peer.address).map_err(too_many)?;
-        let session = self.sessions.open(peer, ticket, websocket.then(|| link.clone()));
+        let session = self.sessions.open(peer, version, ticket, websocket.then(|| link.clone()));
+        link.client_pings.store(version == Version::V3, Ordering::Relaxed);
         let mut request = detach(request);
         request.extensions_mut().insert::<Arc<Session>>(session.clone());
         let answer = (self.engine.answer)(request).await;
@@ -265,18 +275,23 @@ impl Site {
             return Ok(answer);
         }
         let (mut parts, body) = answer.into_parts();
-        let mut packet = whole(body).await;
-        if let Some(sid) = handshake::sid(&packet) {
+        let body = whole(body).await;
+        let packet = version.packets(&body).first().copied().unwrap_or_default();
+        if let Some(sid) = handshake::sid(packet) {
             self.sessions.name(&session, sid);
-            // Its client does not know of the session yet, so a first poll gets the first PING and nothing else.
-            self.act(Method::GET, sid, b"").await;
-            self.act(Method::POST, sid, handshake::PONG).await;
+            if version == Version::V4 {
+                // Its client does not know of the session yet, so a first poll gets the first PING and nothing else.
+                self.act(Method::GET, sid, b"").await;
+                self.act(Method::POST, sid, handshake::PONG).await;
+            }
         }
-        if let Some(announced) = handshake::announce(&packet, self.limits.load().max_payload.0) {
-            packet = if self.upgrades { announced.into() } else { handshake::without_upgrades(&announced).into() };
-            parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(packet.len()));
-        }
-        Ok(Response::from_parts(parts, Full::new(packet)))
+        let Some(open) = handshake::announce(packet, self.limits.load().max_payload.0) else {
+            return Ok(Response::from_parts(parts, Full::new(body)));
+        };
+        let open = if self.upgrades { open } else { handshake::without_upgrades(&open) };
+        let body = version.body(&open);
+        parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+        Ok(Response::from_parts(parts, Full::from(body)))
     }
 
     /// Closes a polling session in the library, by the packet with which its client would.
@@ -355,7 +370,7 @@ fn check_upgrade<B>(request: &Request<B>) -> Option<Answer> {
         values.flat_map(|value| value.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))
     };
     let asked = request.method() == Method::GET
-        && request.version() == Version::HTTP_11
+        && request.version() == http::Version::HTTP_11
         && names(UPGRADE, "websocket")
         && names(CONNECTION, "upgrade")
         && headers.contains_key(SEC_WEBSOCKET_KEY);
@@ -398,8 +413,8 @@ fn closing(mut answer: Answer) -> Answer {
 }
 
 /// Answers a poll with nothing, so that its client is free to switch to its WebSocket.
-fn noop() -> Answer {
-    let mut answer = Response::new(Full::from(NOOP));
+fn noop(version: Version) -> Answer {
+    let mut answer = Response::new(Full::from(version.body(NOOP)));
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=UTF-8"));
     answer
 }
@@ -407,6 +422,10 @@ fn noop() -> Answer {
 /// The codes of the Engine.IO protocol are numbers.
 fn unknown_session() -> Answer {
     json(StatusCode::BAD_REQUEST, &Refusal { code: 1, message: "Session ID unknown" })
+}
+
+fn unsupported_version() -> Answer {
+    json(StatusCode::BAD_REQUEST, &Refusal { code: 5, message: "Unsupported protocol version" })
 }
 
 fn bad_request() -> Answer {

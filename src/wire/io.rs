@@ -8,6 +8,7 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker, ready};
 
 use arc_swap::ArcSwap;
@@ -196,8 +197,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Io<S> {
     fn replaced(&mut self, payload: &[u8]) -> Option<Bytes> {
         match handshake::announce(payload, self.limits.load().max_payload.0) {
             Some(open) => {
-                self.greeting = true;
-                Some(text_frame(&open))
+                self.greeting = !self.link.client_pings.load(Ordering::Relaxed);
+                Some(text_frame(open.as_bytes()))
             }
             None => self.link.compress(payload),
         }
@@ -380,7 +381,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Io<S> {
         let turn = this.link.turn(Side::Writer, cx.waker(), &mut this.out)?;
         if this.link.phase() != Phase::Frames {
             ready!(this.flush())?;
-            this.link.flushed();
+            this.link.polling.flushed();
             return Poll::Ready(Ok(()));
         }
         match this.drive(Side::Writer, turn)? {

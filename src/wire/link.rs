@@ -7,7 +7,7 @@
 //! need not wake.
 
 use std::io;
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Wake, Waker};
 use std::time::Duration;
@@ -21,7 +21,7 @@ use super::frame::Violation;
 use super::guard::Ticket;
 use super::output::{Output, Shortcut, Written, cork};
 use super::peer::Peer;
-use super::sessions::{Poll, Stage};
+use super::poll::Polling;
 use super::traffic::{Compressed, Counts, Traffic};
 use crate::roster::outlet::Refused;
 use crate::roster::packet::Packet;
@@ -51,8 +51,9 @@ pub struct Link {
     ticket: OnceLock<Arc<Ticket>>,
     /// Set where the upgrade was answered with permessage-deflate.
     agreement: OnceLock<Agreement>,
-    /// The poll that is being answered.
-    poll: Mutex<Option<Poll>>,
+    /// The client sends the PINGs, as in Engine.IO 3.
+    pub(super) client_pings: AtomicBool,
+    pub(super) polling: Polling,
     state: Mutex<State>,
 }
 
@@ -141,7 +142,8 @@ impl Link {
             counts: Counts::default(),
             ticket: OnceLock::new(),
             agreement: OnceLock::new(),
-            poll: Mutex::new(None),
+            client_pings: AtomicBool::new(false),
+            polling: Polling::default(),
             state: Mutex::new(State {
                 inbox: Output::default(),
                 corked: false,
@@ -178,31 +180,6 @@ impl Link {
     /// Lets frames be written from where they come from.
     pub(super) fn offer(&self, shortcut: Arc<dyn Shortcut>) {
         self.state.lock().shortcut = Some(shortcut);
-    }
-
-    /// Keeps `poll` until its answer has been written, or the connection ends.
-    pub(super) fn begin_poll(&self, poll: Poll) {
-        let former = self.poll.lock().replace(poll);
-        drop(former);
-    }
-
-    /// Notes how far the poll has come, where there is one.
-    pub(super) fn poll_is(&self, stage: Stage) {
-        let mut poll = self.poll.lock();
-        if let Some(poll) = poll.as_mut() {
-            poll.stage = stage;
-        }
-        let done = poll.take_if(|poll| poll.stage == Stage::Done);
-        // Its end may reach other connections, which are not to wait for this lock.
-        drop(poll);
-        drop(done);
-    }
-
-    /// All that HTTP has written so far has left.
-    pub(super) fn flushed(&self) {
-        if self.poll.lock().as_ref().is_some_and(|poll| poll.stage == Stage::Leaves) {
-            self.poll_is(Stage::Done);
-        }
     }
 
     /// Hands one packet over, compressed where that was agreed on and is worth it.
@@ -356,8 +333,7 @@ impl Link {
         if let Some(ticket) = self.ticket.get() {
             ticket.release();
         }
-        let poll = self.poll.lock().take();
-        drop(poll);
+        self.polling.abandon();
         self.wake_both();
     }
 

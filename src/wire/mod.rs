@@ -41,6 +41,7 @@ pub mod output;
 mod overload;
 pub mod payload;
 pub mod peer;
+mod poll;
 pub mod proxy;
 pub mod server;
 pub mod sessions;
@@ -53,6 +54,7 @@ pub mod traffic;
 pub mod upgrade;
 mod utf8;
 mod verbs;
+mod version;
 
 #[cfg(test)]
 mod tests;

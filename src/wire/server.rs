@@ -87,7 +87,7 @@ impl Server {
             packets: setup.transports.send_buffer as usize,
             bytes: setup.transports.send_buffer_bytes.as_usize(),
         };
-        let (sessions, closing) = Sessions::new(room);
+        let (sessions, closing) = Sessions::new(room, setup.transports.connect_timeout.0);
         let tasks = TaskTracker::new();
         let site = Site {
             engine: setup.engine,
@@ -103,6 +103,7 @@ impl Server {
             body_timeout: setup.transports.body_timeout.0,
             upgrades: setup.transports.allow.contains(&Transport::Websocket),
             upgrade_timeout: setup.transports.upgrade_timeout.0,
+            allow_eio3: setup.transports.allow_eio3,
             tasks: tasks.clone(),
             draining: AtomicBool::new(false),
         };

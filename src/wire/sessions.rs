@@ -3,6 +3,7 @@
 //! A session's id is its secret: whoever knows it reads and writes as its user. It is never logged and has no `Debug`.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use dashmap::DashMap;
@@ -15,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::guard::Ticket;
 use super::link::{Link, Room};
 use super::peer::Peer;
+use super::version::Version;
 
 /// How long a poll waits for packets while its client wants to switch to its WebSocket.
 const RELEASE: Duration = Duration::from_millis(100);
@@ -28,6 +30,10 @@ pub struct Sessions {
     named: DashMap<Sid, Weak<Session>, ahash::RandomState>,
     /// Polling sessions that are to be closed in the library, which the server's task does.
     closing: mpsc::UnboundedSender<Sid>,
+    /// Sessions of Engine.IO 3 that are not let in yet, and until when they may be. The library has a time limit for
+    /// those of version 4 only.
+    strangers: Mutex<Vec<(Instant, Weak<Session>)>>,
+    connect_timeout: Duration,
     room: Room,
 }
 
@@ -37,7 +43,9 @@ pub struct Session {
     sessions: Weak<Sessions>,
     sid: OnceLock<Sid>,
     peer: Peer,
+    version: Version,
     ticket: Arc<Ticket>,
+    is_let_in: AtomicBool,
     dead: CancellationToken,
     /// Wakes the poll that waits when the client has probed its WebSocket.
     probed: Notify,
@@ -61,70 +69,45 @@ pub(super) struct Path {
     pub closes_at: Option<Instant>,
 }
 
-/// A request for packets, until its answer has been written. A client for which one fails opens another session. So one
-/// that is given up ends the session at once, and not when a PING goes unanswered; and one whose answer cannot be written
-/// ends it as well, because the packets in it are nowhere else.
-pub(super) struct Poll {
-    session: Arc<Session>,
-    pub stage: Stage,
-}
-
-/// How far a poll has come.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
-    Waits,
-    /// It has taken packets from the session.
-    Holds,
-    /// All of its answer is on its way.
-    Leaves,
-    /// There is nothing to lose any more.
-    Done,
-}
-
-impl Poll {
-    pub(super) fn new(session: Arc<Session>) -> Self {
-        Poll { session, stage: Stage::Waits }
-    }
-}
-
-impl Drop for Poll {
-    fn drop(&mut self) {
-        let ends_session = match self.stage {
-            // Its client may have gone over to its WebSocket.
-            Stage::Waits => !self.session.path.lock().is_carried(),
-            Stage::Holds | Stage::Leaves => true,
-            Stage::Done => false,
-        };
-        if ends_session {
-            self.session.cut();
-        }
-    }
-}
-
 impl Sessions {
-    /// Sessions whose buffers hold `room`; the ids of those that the library must close come out of the receiver.
-    pub fn new(room: Room) -> (Arc<Self>, mpsc::UnboundedReceiver<Sid>) {
+    /// Sessions whose buffers hold `room` and that are let in within `connect_timeout`; the ids of those that the library
+    /// must close come out of the receiver.
+    pub fn new(room: Room, connect_timeout: Duration) -> (Arc<Self>, mpsc::UnboundedReceiver<Sid>) {
         let (closing, closings) = mpsc::unbounded_channel();
-        (Arc::new(Sessions { named: DashMap::default(), closing, room }), closings)
+        let (named, strangers) = (DashMap::default(), Mutex::default());
+        (Arc::new(Sessions { named, closing, strangers, connect_timeout, room }), closings)
     }
 
     /// A session that is about to open from `peer`, over `link` where it begins as a WebSocket.
-    pub fn open(self: &Arc<Self>, peer: Peer, ticket: Ticket, link: Option<Arc<Link>>) -> Arc<Session> {
+    pub fn open(
+        self: &Arc<Self>,
+        peer: Peer,
+        version: Version,
+        ticket: Ticket,
+        link: Option<Arc<Link>>,
+    ) -> Arc<Session> {
         let ticket = Arc::new(ticket);
         if let Some(link) = &link {
             link.carry(ticket.clone());
         }
-        Arc::new(Session {
+        let session = Arc::new(Session {
             sessions: Arc::downgrade(self),
             sid: OnceLock::new(),
             peer,
+            version,
             ticket,
+            is_let_in: AtomicBool::new(false),
             dead: CancellationToken::new(),
             probed: Notify::new(),
             direct: OnceLock::new(),
             path: Mutex::new(Path { link, ..Path::default() }),
             room: self.room,
-        })
+        });
+        if version == Version::V3 {
+            let deadline = Instant::now() + self.connect_timeout;
+            self.strangers.lock().push((deadline, Arc::downgrade(&session)));
+        }
+        session
     }
 
     /// Lets requests find `session` by the id that the library has given it.
@@ -138,8 +121,17 @@ impl Sessions {
         self.named.get(&sid)?.upgrade()
     }
 
-    /// Closes the polling sessions whose clients did not fetch their disconnect packet in time.
+    /// Closes the polling sessions whose clients did not fetch their disconnect packet in time, and those of Engine.IO 3
+    /// whose clients were not let in.
     pub fn sweep(&self, now: Instant) {
+        let strangers = std::mem::take(&mut *self.strangers.lock());
+        for (deadline, session) in strangers {
+            match session.upgrade().filter(|session| !session.is_let_in.load(Ordering::Relaxed)) {
+                Some(session) if now > deadline => session.cut(),
+                Some(_) => self.strangers.lock().push((deadline, session)),
+                None => {}
+            }
+        }
         let named: Vec<_> = self.named.iter().filter_map(|entry| entry.value().upgrade()).collect();
         for session in named {
             if session.path.lock().closes_at.is_some_and(|at| now > at) {
@@ -175,6 +167,10 @@ impl Session {
         self.peer
     }
 
+    pub(super) fn version(&self) -> Version {
+        self.version
+    }
+
     /// The connection that carries the session's WebSocket, for its byte and frame counts.
     pub fn link(&self) -> Option<Arc<Link>> {
         self.path.lock().link.clone()
@@ -182,12 +178,18 @@ impl Session {
 
     /// The client has presented a valid token.
     pub fn authenticated(&self) {
+        self.is_let_in.store(true, Ordering::Relaxed);
         self.ticket.authenticated();
     }
 
     /// Resolves when the session was cut or has ended: its requests are answered as those of an unknown one.
     pub(super) fn dead(&self) -> &CancellationToken {
         &self.dead
+    }
+
+    /// Whether a live WebSocket carries the session.
+    pub(super) fn is_carried(&self) -> bool {
+        self.path.lock().is_carried()
     }
 
     /// Takes `link` for a try to upgrade; refused where another connection carries the session or is tried.
@@ -238,7 +240,7 @@ impl Session {
     pub(super) fn fetched(&self, payload: &[u8]) {
         let mut path = self.path.lock();
         let mut disconnected = false;
-        for packet in payload.split(|byte| *byte == 0x1e) {
+        for packet in self.version.packets(payload) {
             match packet.get(..2) {
                 Some(b"42" | b"43") => {
                     let len = path.lengths.pop_front().unwrap_or_default();

@@ -54,6 +54,7 @@ pub static KEYS: &[Key] = &[
     fixed("transports.header_timeout", "'10s'", Kind::Time(INSTANT, HOUR)),
     fixed("transports.body_timeout", "'30s'", Kind::Time(INSTANT, HOUR)),
     fixed("transports.upgrade_timeout", "'10s'", Kind::Time(INSTANT, HOUR)),
+    fixed("transports.allow_eio3", "false", Kind::Switch),
     fixed("transports.connect_timeout", "'45s'", Kind::Time(INSTANT, HOUR)),
     fixed("transports.write_timeout", "'20s'", Kind::Time(INSTANT, HOUR)),
     fixed("transports.send_buffer", "4096", Kind::Count(16, 1_048_576)),
