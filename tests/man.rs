@@ -1,0 +1,61 @@
+//! The manual pages: every option and key stands in them, and `mandoc` has nothing to say.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn run(program: &str, args: &[&str]) -> Output {
+    Command::new(program).args(args).current_dir(root()).output().unwrap_or_else(|error| panic!("{program}: {error}"))
+}
+
+fn said(output: &Output) -> String {
+    [&output.stdout[..], &output.stderr].map(String::from_utf8_lossy).concat()
+}
+
+fn pages() -> Vec<String> {
+    let names = fs::read_dir(root().join("man")).unwrap().map(|entry| entry.unwrap().path());
+    let pages =
+        names.filter(|path| path.extension().is_some_and(|section| section.to_string_lossy().parse::<u8>().is_ok()));
+    pages.map(|path| path.display().to_string()).collect()
+}
+
+#[test]
+fn mandoc_finds_nothing_wrong() {
+    let pages = pages();
+    assert!(pages.len() >= 2, "{pages:?}");
+    for page in pages {
+        let lint = run("mandoc", &["-T", "lint", "-W", "warning", &page]);
+        assert!(lint.status.success(), "{}", said(&lint));
+    }
+}
+
+#[test]
+fn every_option_stands_in_the_page_of_its_program() {
+    let page = fs::read_to_string(root().join("man/chatd.8")).unwrap();
+    for args in [&["--help"][..], &["token", "--help"]] {
+        let help = said(&run(env!("CARGO_BIN_EXE_chatd"), args));
+        let options = help.split_whitespace().filter_map(|word| word.strip_prefix("--"));
+        let options = options.map(|option| option.trim_end_matches(|c: char| !c.is_ascii_alphanumeric()));
+        for option in options.filter(|option| !option.is_empty()) {
+            assert!(page.contains(&format!("Fl -{option}")), "--{option} is not in chatd(8)");
+        }
+    }
+}
+
+#[test]
+fn the_page_of_the_configuration_is_what_the_shipped_file_says() {
+    let check = run("python3", &["man/make", "--check"]);
+    assert!(check.status.success(), "{}", said(&check));
+    let page = fs::read_to_string(root().join("man/chatd.toml.5")).unwrap();
+    let config = fs::read_to_string(root().join("config.toml")).unwrap();
+    let keys = config.lines().filter_map(|line| line.strip_prefix("# ")?.split_once(" = ")).map(|(key, _)| key);
+    let keys: Vec<_> = keys.filter(|key| key.chars().all(|c| c.is_ascii_lowercase() || c == '_')).collect();
+    assert!(keys.len() > 50, "{keys:?}");
+    for key in keys {
+        assert!(page.contains(&format!(".It Ic {key} ")), "{key} is not in chatd.toml(5)");
+    }
+}
