@@ -5,6 +5,8 @@
 //! | layer | room | in one sentence |
 //! |---|---|---|
 //! | 0 | `domain` | users, conversations, messages, roles, events and the rules about them |
+//! | 0 | `admin` | what chatd and chatctl say to each other over the admin socket |
+//! | 1 | `ctl` | the commands of chatctl |
 //! | 1 | `auth` | turns a token into an identity |
 //! | 1 | `store` | remembers, in SQLite |
 //! | 1 | `bus` | carries events to the nodes that deliver them |
@@ -13,11 +15,15 @@
 //! | 3 | `session` | who a connection is and what it may still do |
 //! | 4 | `wire` | Socket.IO and HTTP in and out |
 //! | 5 | `demo` | a chat page to try things out, and tokens for it |
+//! | 5 | `console` | answers operators on the admin socket |
 //! | 6 | `daemon` | reads the configuration, builds every room in order, signals, drain |
 
+mod admin;
 mod auth;
 mod bus;
 mod chat;
+mod console;
+mod ctl;
 mod daemon;
 mod demo;
 mod domain;
@@ -26,6 +32,7 @@ mod session;
 mod store;
 mod wire;
 
+pub use ctl::main as chatctl;
 pub use daemon::main as chatd;
 
 /// For `tests/protocol/server.rs`, and no promise to anybody else.

@@ -22,6 +22,7 @@ mod retention;
 mod search;
 mod seat;
 mod send;
+pub mod tally;
 mod typing;
 
 use std::sync::Arc;
@@ -56,6 +57,7 @@ pub struct Chat {
     typing: Arc<typing::Typing>,
     receipts: receipts::Receipts,
     departures: presence::Departures,
+    tally: tally::Tally,
     /// Up to when bans that ended were looked for.
     bans_lifted: Mutex<Time>,
 }
@@ -70,6 +72,7 @@ impl Chat {
             typing: Arc::default(),
             receipts: receipts::Receipts::default(),
             departures: presence::Departures::default(),
+            tally: tally::Tally::default(),
             bans_lifted: Mutex::new(Time::now()),
         }
     }
@@ -80,6 +83,10 @@ impl Chat {
 
     pub fn config(&self) -> Arc<Config> {
         self.config.load_full()
+    }
+
+    pub fn tally(&self) -> &tally::Tally {
+        &self.tally
     }
 
     pub fn store(&self) -> &Store {

@@ -29,7 +29,8 @@ impl Chat {
         let open = self.is_open();
         let policy: NotifyMessages = config.notifications.messages;
         let (roster, typing, actor) = (Arc::clone(&self.roster), Arc::clone(&self.typing), actor.clone());
-        self.store
+        let sent = self
+            .store
             .write(move |tx| {
                 let now = Time::now();
                 let seated = seat::take_again(tx, &draft.conversation, &actor.user, open, now)?;
@@ -57,6 +58,10 @@ impl Chat {
                 notify::absent(tx, &seated.seat, &message, policy, &roster)?;
                 Ok(Sent { message, duplicate: false })
             })
-            .await
+            .await?;
+        if !sent.duplicate {
+            self.tally.message();
+        }
+        Ok(sent)
     }
 }

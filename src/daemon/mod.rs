@@ -3,6 +3,7 @@
 mod args;
 mod config;
 mod descriptors;
+mod errands;
 mod exit;
 mod logging;
 mod memory;

@@ -51,11 +51,15 @@ pub struct Running {
 }
 
 impl Running {
-    /// Reads the files again and applies what may change; says what was done, and whether it was.
-    pub fn reload(&mut self) -> bool {
-        match self.apply() {
+    /// Reads the files again and applies what may change; says in the log what was done.
+    ///
+    /// # Errors
+    /// Where the files are wrong; then nothing was changed.
+    pub fn reload(&mut self) -> Result<Vec<Change>, Problems> {
+        let outcome = self.apply();
+        match &outcome {
             Ok(changes) => {
-                for change in &changes {
+                for change in changes {
                     tracing::info!(config.key = change.key, "{change}");
                 }
                 let waiting = changes.iter().filter(|change| !change.reloadable).count();
@@ -64,13 +68,10 @@ impl Running {
                     config.needs_restart = waiting,
                     "configuration reloaded"
                 );
-                true
             }
-            Err(problems) => {
-                tracing::warn!(reason = %problems, "configuration not reloaded");
-                false
-            }
+            Err(problems) => tracing::warn!(reason = %problems, "configuration not reloaded"),
         }
+        outcome
     }
 
     fn apply(&mut self) -> Result<Vec<Change>, Problems> {

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant as Moment};
 
 use dashmap::DashMap;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -17,6 +18,8 @@ use super::reload::{self, Live, Running};
 use super::signals::{self, Wish};
 use super::{descriptors, exit, logging, memory, service, state_dir};
 use crate::chat::{self, Chat};
+use crate::console::listen::{Listener, Serving};
+use crate::console::{Console, Errand};
 use crate::demo::Demo;
 use crate::domain::error::{Code, Error};
 use crate::domain::time::Time;
@@ -38,6 +41,9 @@ const FLUSH_GRACE: Duration = Duration::from_secs(3);
 
 /// How long connections that have nothing more to say may take to end by themselves.
 const CLOSE_GRACE: Duration = Duration::from_millis(200);
+
+/// What operators ask of the daemon itself that may wait.
+const MAX_ERRANDS: usize = 16;
 
 /// Runs until a signal ends it.
 pub fn run(inputs: Inputs, loaded: Loaded, state_dir: PathBuf, log: logging::Handle) -> ExitCode {
@@ -103,13 +109,21 @@ async fn serve(mut running: Running) -> ExitCode {
         Ok(house) => house,
         Err(code) => return code.into(),
     };
+    let admin = match Listener::bind(&running.loaded.config.admin) {
+        Ok(admin) => admin,
+        Err(error) => {
+            tracing::error!("{error}");
+            house.server.close(CLOSE_GRACE).await;
+            return exit::UNAVAILABLE.into();
+        }
+    };
     for notice in &running.loaded.sources.notices {
         tracing::info!("{notice}");
     }
     if let Some(path) = running.live.verifier.load().uses_generated_secret() {
         tracing::info!(
             auth.secret_file = %path.display(),
-            "no token key is configured, using a generated one; for a token to try it out: chatd token --user USER"
+            "no token key is configured, using a generated one; for a token to try it out: chatctl token mint --user USER"
         );
     }
     for address in house.server.addresses() {
@@ -118,21 +132,49 @@ async fn serve(mut running: Running) -> ExitCode {
     if running.loaded.config.server.demo {
         announce_demo(house.server.addresses(), running.live.tls.load().is_some());
     }
+    if let Some(listener) = &admin {
+        tracing::info!(path = %listener.path().display(), "admin socket");
+    }
     tracing::info!(version = env!("CARGO_PKG_VERSION"), store = %house.chat.store().path().display(), "ready");
     service::ready();
-    while let Some(wish) = wishes.recv().await {
+    let (desk, mut errands) = mpsc::channel(MAX_ERRANDS);
+    let desk = admin.map(|listener| open_desk(listener, &house, desk));
+    loop {
+        let wish = tokio::select! {
+            Some(wish) = wishes.recv() => wish,
+            Some(errand) = errands.recv() => {
+                running.errand(errand);
+                continue;
+            }
+            else => break,
+        };
         match wish {
             Wish::Reload => {
                 service::reloading();
-                service::reloaded(running.reload());
+                // What came of it stands in the log.
+                service::reloaded(running.reload().is_ok());
             }
             Wish::Stop => break,
         }
     }
     let drain_timeout = running.loaded.config.server.drain_timeout.0;
     service::stopping(drain_timeout);
-    drain(house, drain_timeout).await;
+    drain(house, desk, drain_timeout).await;
     ExitCode::SUCCESS
+}
+
+/// Lets operators in.
+fn open_desk(listener: Listener, house: &House, errands: mpsc::Sender<Errand>) -> Serving {
+    let node = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let console = Console {
+        chat: Arc::clone(&house.chat),
+        shared: Arc::clone(&house.shared),
+        errands,
+        node: node.trim().to_owned(),
+        listen: house.server.addresses().to_vec(),
+        started: (Moment::now(), Time::now()),
+    };
+    listener.serve(Arc::new(console))
 }
 
 /// Where to open the demo page, and that it is open to everybody who reaches it.
@@ -231,6 +273,11 @@ impl House {
         });
         let chat = Arc::clone(&self.chat);
         every(Duration::from_secs(1), &self.end, move || {
+            chat.tally().tick();
+            std::future::ready(())
+        });
+        let chat = Arc::clone(&self.chat);
+        every(Duration::from_secs(1), &self.end, move || {
             let chat = Arc::clone(&chat);
             async move {
                 if let Err(error) = chat.lift_bans().await {
@@ -293,7 +340,7 @@ fn end_expired(shared: &Shared) {
 }
 
 /// Tells everybody, finishes what was begun, and closes the store; all within `timeout`, whatever the clients do.
-async fn drain(house: House, timeout: Duration) {
+async fn drain(house: House, desk: Option<Serving>, timeout: Duration) {
     let deadline = Instant::now() + timeout;
     house.server.drain().await;
     house.shared.draining.store(true, Ordering::Relaxed);
@@ -320,6 +367,9 @@ async fn drain(house: House, timeout: Duration) {
     let flushed_by = deadline.min(Instant::now() + FLUSH_GRACE);
     while live.iter().any(|dispatcher| !dispatcher.session().connection.is_flushed()) && Instant::now() < flushed_by {
         tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    if let Some(desk) = desk {
+        desk.close().await;
     }
     house.server.close(CLOSE_GRACE).await;
     let store = house.chat.store().clone();

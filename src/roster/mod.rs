@@ -251,6 +251,11 @@ impl Roster {
         self.connections.load(Ordering::Relaxed)
     }
 
+    /// Users with a connection.
+    pub fn user_count(&self) -> usize {
+        self.users.iter().filter(|user| !user.connections.is_empty()).count()
+    }
+
     pub fn room_count(&self) -> usize {
         self.rooms.len()
     }

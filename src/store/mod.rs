@@ -3,6 +3,7 @@
 //! Work on the store is a closure: `write` runs it on the writer's thread inside a transaction, `read` on one of the
 //! readers'. A closure decides and writes in one go, so that no other write can come between; it must not block.
 
+mod census;
 mod checkpoint;
 pub mod config;
 mod conversations;
@@ -148,6 +149,14 @@ impl Store {
 
     pub fn path(&self) -> &Path {
         &self.0.path
+    }
+
+    /// Bytes of the database and its log.
+    pub fn bytes(&self) -> u64 {
+        let mut log = self.0.path.clone().into_os_string();
+        log.push("-wal");
+        let size = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+        size(&self.0.path) + size(Path::new(&log))
     }
 
     pub fn health(&self) -> &Health {

@@ -116,7 +116,7 @@ fn unix(path: &Path, mode: u32) -> io::Result<Listener> {
 }
 
 /// Removes the socket that a daemon has left behind which did not end in order.
-fn clear_the_way(path: &Path) -> io::Result<()> {
+pub fn clear_the_way(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.file_type().is_socket() => {}
         Ok(_) => return Err(io::Error::new(io::ErrorKind::AlreadyExists, "something else than a socket is there")),

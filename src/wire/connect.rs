@@ -103,7 +103,8 @@ impl Door {
         let connection = Arc::new(Connection::new(id, identity.user.clone(), handshake.device.clone(), outlet));
         let (limits, quotas) = (Arc::clone(&self.0.limits), Arc::clone(&self.0.quotas));
         let session = Arc::new(Session::new(connection, identity, limits, quotas));
-        let dispatcher = Dispatcher::new(Arc::clone(&self.0.shared), session, socket.id.to_string(), span);
+        let shared = Arc::clone(&self.0.shared);
+        let dispatcher = Dispatcher::new(shared, session, socket.id.to_string(), Arc::clone(&transport), span);
         Some(Visitor { dispatcher, handshake, place, transport })
     }
 

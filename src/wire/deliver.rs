@@ -37,7 +37,9 @@ async fn hand_over(chat: &Chat, lane: &mut Lane, batch: Batch) -> Vec<Arc<Link>>
     loop {
         if let Some(batch) = next {
             links.append(&mut corked(|| {
-                handed += batch.events.into_iter().map(|event| deliver(chat, event)).sum::<usize>()
+                let told = batch.events.into_iter().map(|event| deliver(chat, event)).sum::<usize>();
+                chat.tally().delivered(told);
+                handed += told;
             }));
         }
         if handed >= PACKETS_PER_TURN {

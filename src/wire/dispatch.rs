@@ -10,7 +10,7 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
@@ -24,11 +24,12 @@ use super::event::{ClientEvent, server};
 use super::payload::encode::{self, ErrorBody};
 use super::payload::handshake::Handshake;
 use super::payload::request::{self, Request};
-use super::verbs;
+use super::{sessions, verbs};
 use crate::auth::Verifier;
 use crate::chat::Chat;
 use crate::domain::error::{Code, Error};
 use crate::domain::id::ConnectionId;
+use crate::domain::time::Time;
 use crate::roster::packet::Packet;
 use crate::session::{Admission, Session};
 
@@ -56,6 +57,9 @@ pub struct Dispatcher {
     shared: Arc<Shared>,
     session: Arc<Session>,
     socket_id: String,
+    transport: Arc<sessions::Session>,
+    since: Time,
+    events: AtomicU64,
     span: tracing::Span,
     queue: Mutex<Queue>,
     /// The client has gone: nobody reads its answers any more.
@@ -93,14 +97,35 @@ impl Shared {
 }
 
 impl Dispatcher {
-    pub fn new(shared: Arc<Shared>, session: Arc<Session>, socket_id: String, span: tracing::Span) -> Arc<Self> {
+    pub fn new(
+        shared: Arc<Shared>,
+        session: Arc<Session>,
+        socket_id: String,
+        transport: Arc<sessions::Session>,
+        span: tracing::Span,
+    ) -> Arc<Self> {
         // Counted as working until the greeting: an event that comes before it waits for it.
         let queue = Mutex::new(Queue { working: true, ..Queue::default() });
-        Arc::new(Dispatcher { shared, session, socket_id, span, queue, gone: AtomicBool::new(false) })
+        let (since, events, gone) = (Time::now(), AtomicU64::new(0), AtomicBool::new(false));
+        Arc::new(Dispatcher { shared, session, socket_id, transport, since, events, span, queue, gone })
     }
 
     pub fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// What carries the session.
+    pub fn transport(&self) -> &sessions::Session {
+        &self.transport
+    }
+
+    pub fn since(&self) -> Time {
+        self.since
+    }
+
+    /// Events that came so far.
+    pub fn events(&self) -> u64 {
+        self.events.load(Ordering::Relaxed)
     }
 
     /// Log lines within it name the connection and its user.
@@ -195,6 +220,7 @@ impl Dispatcher {
     }
 
     async fn handle(&self, text: &str, has_binary: bool, ack: Option<i64>, in_flight: &mut VecDeque<Answer>) {
+        self.events.fetch_add(1, Ordering::Relaxed);
         let (name, request) = self.read(text, has_binary);
         let is_send = matches!(&request, Ok(Request::Send(_)));
         if !is_send {
@@ -293,6 +319,7 @@ impl Dispatcher {
                 Err(error) => Err(error),
             };
             let elapsed = began.elapsed();
+            shared.chat.tally().event(elapsed, outcome.is_err());
             // An unknown name is whatever the client wrote.
             let name_of_ours = ClientEvent::parse(&name).map_or("(unknown)", |_| &name);
             match outcome {

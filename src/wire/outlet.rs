@@ -105,13 +105,7 @@ impl Outlet for SessionOutlet {
 
     fn has_room(&self) -> bool {
         let room = self.session.room;
-        let (mut packets, mut bytes) = self.session.direct.get().map_or((0, 0), |link| link.waiting());
-        // With the gate open, all that went by the library has been taken from it.
-        if !self.session.direct.get().is_some_and(|link| link.is_open()) {
-            let path = self.session.path.lock();
-            packets += path.lengths.len();
-            bytes += path.bytes;
-        }
+        let (packets, bytes) = self.session.waiting();
         packets <= room.packets / 2 && bytes <= room.bytes / 2
     }
 

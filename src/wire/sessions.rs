@@ -176,6 +176,18 @@ impl Session {
         self.path.lock().link.clone()
     }
 
+    /// Packets that were handed over and have not left this process, and their bytes.
+    pub fn waiting(&self) -> (usize, usize) {
+        let (mut packets, mut bytes) = self.direct.get().map_or((0, 0), |link| link.waiting());
+        // With the gate open, all that went by the library has been taken from it.
+        if !self.direct.get().is_some_and(|link| link.is_open()) {
+            let path = self.path.lock();
+            packets += path.lengths.len();
+            bytes += path.bytes;
+        }
+        (packets, bytes)
+    }
+
     /// The client has presented a valid token.
     pub fn authenticated(&self) {
         self.is_let_in.store(true, Ordering::Relaxed);

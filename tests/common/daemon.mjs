@@ -34,7 +34,7 @@ const ROOMY = {
 }
 
 /** What the daemon must not find in its environment unless a test puts it there. */
-const FOREIGN = /^(CHATD_|JWT_ACCESS_SECRET_KEY$|CLIENT_URL$|STATE_DIRECTORY$|RUNTIME_DIRECTORY$|NOTIFY_SOCKET$|LISTEN_|JOURNAL_STREAM$|RUST_LOG$)/
+const FOREIGN = /^(CHATD_|JWT_ACCESS_SECRET_KEY$|CLIENT_URL$|STATE_DIRECTORY$|RUNTIME_DIRECTORY$|XDG_RUNTIME_DIR$|NOTIFY_SOCKET$|LISTEN_|JOURNAL_STREAM$|RUST_LOG$)/
 
 export function cleanEnvironment(extra = {}) {
   const own = Object.entries(process.env).filter(([name]) => !FOREIGN.test(name))
@@ -79,6 +79,7 @@ export class Daemon {
     this.dir = mkdtempSync(join(tmpdir(), 'chatd-test-'))
     this.configFile = join(this.dir, 'config.toml')
     this.stateDir = join(this.dir, 'state')
+    this.adminSocket = join(this.dir, 'run', 'admin.sock')
     this.secret = config.auth?.secret ?? freshSecret()
     this.config = merge(merge(ROOMY, { auth: { secret: this.secret } }), config)
     this.env = env
@@ -117,7 +118,7 @@ export class Daemon {
     ]
     const child = spawn(command[0], command.slice(1), {
       cwd: this.dir,
-      env: cleanEnvironment({ HOME: this.dir, ...this.env }),
+      env: cleanEnvironment({ HOME: this.dir, RUNTIME_DIRECTORY: dirname(this.adminSocket), ...this.env }),
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     running.add(child)

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 
 import { Client } from './client.mjs'
+import { Operator } from './ctl.mjs'
 import { Daemon } from './daemon.mjs'
 import { RawSocket } from './raw.mjs'
 
@@ -23,6 +24,8 @@ export class Scene {
 
   constructor(daemon) {
     this.daemon = daemon
+    /** chatctl for this daemon. */
+    this.operator = new Operator(daemon)
   }
 
   /** A device of `user`, connected. */
@@ -100,6 +103,7 @@ export class Scene {
   close() {
     for (const client of this.#clients) client.close()
     for (const raw of this.#raws) raw.close()
+    this.operator.close()
   }
 
   async end() {

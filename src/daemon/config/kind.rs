@@ -29,6 +29,8 @@ pub enum Kind {
     Path(Rule),
     /// Texts without duplicates, at least so many of them.
     List(usize, Rule),
+    /// Whole numbers from the first to the second, without duplicates.
+    Counts(u32, u32),
     /// Some of these words without duplicates, at least one.
     Choices(&'static [&'static str]),
 }
@@ -39,6 +41,7 @@ impl Kind {
         match (self, value) {
             (Kind::List(least, _), Value::Array(items)) => self.check_items(items, *least),
             (Kind::Choices(_), Value::Array(items)) => self.check_items(items, 1),
+            (Kind::Counts(..), Value::Array(items)) => self.check_items(items, 0),
             _ => self.check_whole(value).err().map(|complaint| (None, complaint)).into_iter().collect(),
         }
     }
@@ -53,6 +56,7 @@ impl Kind {
                 (_, item) if items[..index].contains(item) => Err(Complaint::new("must not list the same value twice")),
                 (Kind::List(_, rule), Value::String(text)) => rule(text),
                 (Kind::Choices(words), Value::String(text)) => one_of(words, text),
+                (Kind::Counts(least, most), item @ Value::Integer(_)) => Kind::Count(*least, *most).check_whole(item),
                 (_, other) => Err(self.expected(other)),
             };
             complaints.extend(verdict.err().map(|complaint| (Some(index), complaint)));
@@ -96,6 +100,7 @@ impl Kind {
             Kind::Choice(words) => return Complaint::new(format!("must be one of {}", quoted(words))),
             Kind::Text(_) | Kind::Secret(_) | Kind::Path(_) => "must be a string",
             Kind::List(..) => "must be an array of strings",
+            Kind::Counts(..) => "must be an array of whole numbers",
             Kind::Choices(words) => return Complaint::new(format!("must be an array of {}", quoted(words))),
         };
         let textual = matches!(self, Kind::Size(..) | Kind::Time(..)) && found.is_str();
@@ -120,6 +125,7 @@ impl Kind {
                 Err(_) => Err(self.expected(&Value::String(text.into())).hint(None)),
             },
             Kind::List(..) | Kind::Choices(_) => read_list(text),
+            Kind::Counts(..) => Ok(numbers(read_list(text)?)),
             _ => Ok(Value::String(text.into())),
         }
     }
@@ -132,6 +138,27 @@ impl Kind {
             _ => None,
         };
         canonical.map_or_else(|| value.to_string(), |text| Value::String(text).to_string())
+    }
+}
+
+/// In words, for a list of all keys.
+impl Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Kind::Switch => f.write_str("true or false"),
+            Kind::Count(least, u32::MAX) => write!(f, "a whole number from {least}"),
+            Kind::Count(least, most) => write!(f, "a whole number from {least} to {most}"),
+            Kind::Size(least, most) => write!(f, "a size from {least} to {most}"),
+            Kind::Time(least, most) => write!(f, "a span of time from {least} to {most}"),
+            Kind::TimeOr(least, word) => write!(f, "\"{word}\" or a span of time from {least}"),
+            Kind::Choice(words) => write!(f, "one of {}", quoted(words)),
+            Kind::Text(_) => f.write_str("a string"),
+            Kind::Secret(_) => f.write_str("a string, never shown"),
+            Kind::Path(_) => f.write_str("a path"),
+            Kind::List(..) => f.write_str("an array of strings"),
+            Kind::Counts(..) => f.write_str("an array of whole numbers"),
+            Kind::Choices(words) => write!(f, "an array of {}", quoted(words)),
+        }
     }
 }
 
@@ -186,6 +213,15 @@ fn read_list(text: &str) -> Result<Value, Complaint> {
     }
     let items = plain.split(',').map(str::trim).filter(|item| !item.is_empty());
     Ok(Value::Array(items.map(|item| Value::String(item.into())).collect()))
+}
+
+/// Items that are numbers in text as such; what else is there is refused with the rest.
+fn numbers(list: Value) -> Value {
+    let number = |item: Value| item.as_str().and_then(|text| text.parse().ok()).map_or(item.clone(), Value::Integer);
+    match list {
+        Value::Array(items) => Value::Array(items.into_iter().map(number).collect()),
+        other => other,
+    }
 }
 
 fn describe(value: &Value) -> &'static str {

@@ -26,13 +26,14 @@ use figment::Figment;
 use serde::Deserialize;
 
 pub use diagnose::{Problem, Problems};
+pub use print::Setting;
 pub use reload::Change;
 pub use source::Place;
 
 use crate::daemon::logging;
 use crate::wire::bind;
-use crate::{auth, chat, session, store, wire};
-use setting::{Layer, Setting};
+use crate::{auth, chat, console, session, store, wire};
+use setting::{Layer, Setting as Written};
 
 /// Where the configuration lies when nobody says otherwise.
 const DEFAULT_FILE: &str = "/etc/chatd/config.toml";
@@ -50,6 +51,7 @@ pub struct Config {
     pub limits: session::config::Config,
     pub chat: chat::config::Config,
     pub store: store::config::Config,
+    pub admin: console::config::Config,
     pub log: logging::Config,
 }
 
@@ -71,15 +73,16 @@ struct Sections {
     receipts: chat::config::Receipts,
     notifications: chat::config::Notifications,
     store: store::config::Config,
+    admin: console::config::Config,
     log: logging::Config,
 }
 
 impl From<Sections> for Config {
     fn from(sections: Sections) -> Self {
-        let Sections { server, cors, ping, transports, compression, auth, limits, store, log, .. } = sections;
+        let Sections { server, cors, ping, transports, compression, auth, limits, store, admin, log, .. } = sections;
         let Sections { messages, conversations, typing, presence, receipts, notifications, .. } = sections;
         let chat = chat::config::Config { messages, conversations, typing, presence, receipts, notifications };
-        Config { server, cors, ping, transports, compression, auth, limits, chat, store, log }
+        Config { server, cors, ping, transports, compression, auth, limits, chat, store, admin, log }
     }
 }
 
@@ -104,7 +107,7 @@ pub struct Loaded {
 /// Where settings were written.
 #[derive(Clone)]
 pub struct Sources {
-    settings: BTreeMap<&'static str, Setting>,
+    settings: BTreeMap<&'static str, Written>,
     file: PathBuf,
     found: bool,
     drop_ins: usize,
@@ -234,7 +237,11 @@ impl Sources {
         let any = items.is_some_and(|items| items.iter().any(|item| item.as_str() == Some("*")));
         if any && let Some(key) = schema::key("cors.credentials") {
             let place = Place::Follows("cors.origins = [\"*\"]");
-            self.settings.entry(key.path).or_insert(Setting { key, value: toml::Value::Boolean(false), place });
+            self.settings.entry(key.path).or_insert(Written {
+                key,
+                value: toml::Value::Boolean(false),
+                place,
+            });
         }
     }
 
@@ -243,7 +250,7 @@ impl Sources {
         if handed_in && let Some(key) = schema::key("server.listen") {
             let place = Place::Follows("sockets that were handed in");
             let value = toml::Value::Array(vec!["systemd".into()]);
-            self.settings.entry(key.path).or_insert(Setting { key, value, place });
+            self.settings.entry(key.path).or_insert(Written { key, value, place });
         }
     }
 }

@@ -25,7 +25,31 @@ impl Loaded {
     }
 }
 
+/// One key in force, as it may be shown; values are TOML.
+pub struct Setting {
+    pub key: &'static str,
+    pub value: Option<String>,
+    pub default: Option<&'static str>,
+    /// Where it was written.
+    pub origin: String,
+    pub reloadable: bool,
+    /// What it takes, in words.
+    pub kind: String,
+}
+
 impl super::Sources {
+    /// Every key, in the table's order.
+    pub fn list(&self) -> impl Iterator<Item = Setting> {
+        schema::KEYS.iter().map(|key| Setting {
+            key: key.path,
+            value: self.effective(key).map(|value| shown(key, &value)),
+            default: key.default,
+            origin: self.locate(key.path).to_string(),
+            reloadable: key.reload,
+            kind: key.kind.to_string(),
+        })
+    }
+
     /// The value of a key, its default where nobody set it.
     pub fn effective(&self, key: &Key) -> Option<Value> {
         let default =

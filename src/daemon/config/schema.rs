@@ -29,7 +29,7 @@ const DAY: Span = Span::secs(86_400);
 const YEARS: Span = Span::secs(100 * 365 * 86_400);
 
 /// Sections and keys that later versions have: naming them says more than "unknown key".
-pub const LATER: [&str; 7] = ["cluster", "files", "plugins", "admin", "api", "webhooks", "metrics"];
+pub const LATER: [&str; 6] = ["cluster", "files", "plugins", "api", "webhooks", "metrics"];
 
 /// All keys, section by section, in the order in which they are documented and printed.
 pub static KEYS: &[Key] = &[
@@ -104,6 +104,11 @@ pub static KEYS: &[Key] = &[
     fixed("store.url", "'sqlite:chatd.db'", Kind::Text(rules::store_url)),
     fixed("store.durability", "'full'", Kind::Choice(&["full", "normal"])),
     fixed("store.readers", "2", Kind::Count(1, 64)),
+    fixed("admin.socket", "", Kind::Path(rules::not_empty)),
+    fixed("admin.mode", "'0660'", Kind::Text(rules::mode)),
+    fixed("admin.group", "", Kind::Text(rules::not_empty)),
+    fixed("admin.allow_uids", "[]", Kind::Counts(0, ANY)),
+    fixed("admin.allow_groups", "[]", Kind::List(0, rules::not_empty)),
     live("log.level", "'info'", Kind::Choice(&["off", "error", "warn", "info", "debug", "trace"])),
     fixed("log.format", "'auto'", Kind::Choice(&["auto", "human", "json", "journald"])),
     live("log.filter", "", Kind::Text(rules::log_filter)),

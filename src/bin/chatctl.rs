@@ -1,0 +1,5 @@
+//! The operator's command line.
+
+fn main() -> std::process::ExitCode {
+    chatd::chatctl()
+}

@@ -1,0 +1,3 @@
+//! The commands, grouped by what they are about.
+
+pub mod status;

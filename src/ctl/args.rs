@@ -1,0 +1,101 @@
+//! The command line of `chatctl`.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
+
+use super::{config, format, status};
+
+/// Operates a running chatd
+///
+/// Talks to the daemon over its admin socket: as root, as the daemon's own user, or as one whom `[admin]` in the
+/// configuration names.
+#[derive(Debug, Parser)]
+#[command(name = "chatctl", version, max_term_width = 100, disable_help_subcommand = true, after_help = STATUSES)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub struct Args {
+    #[command(flatten)]
+    pub global: Global,
+
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const STATUSES: &str =
+    "Exit status: 0 done; 1 the daemon refused or it failed; 2 usage; 3 the daemon cannot be reached;
+4 not permitted; 5 nothing matched.";
+
+#[derive(Debug, Arguments)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// The admin socket [default: $RUNTIME_DIRECTORY, /run/chatd, $XDG_RUNTIME_DIR/chatd or /tmp/chatd-UID]
+    #[arg(long, value_name = "PATH", env = "CHATD_SOCKET", hide_env = true, global = true)]
+    pub socket: Option<PathBuf>,
+
+    /// Print JSON: one document, or one on each line for what goes on
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// Print nothing but data and errors
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+
+    /// Do not ask before what cannot be undone
+    #[arg(long, short, global = true)]
+    pub yes: bool,
+
+    /// How long an answer may take; 0 waits for ever
+    #[arg(long, value_name = "SPAN", default_value = "30s", global = true)]
+    pub timeout: Patience,
+
+    /// Colours
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = Color::Auto, global = true)]
+    pub color: Color,
+}
+
+/// How long to wait; None for ever.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience(pub Option<Duration>);
+
+impl FromStr for Patience {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "0" {
+            return Ok(Patience(None));
+        }
+        format::parse_span(text).map(|span| Patience(Some(span)))
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless $NO_COLOR is set.
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The daemon at a glance: health, load, and what is wrong
+    Status,
+    Stats(status::StatsArgs),
+    Reload(config::ReloadArgs),
+    #[command(subcommand)]
+    Config(config::Command),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Args::command().debug_assert();
+    }
+}
