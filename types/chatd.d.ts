@@ -36,6 +36,7 @@ export type Code =
   | 'TOKEN_MISSING'
   | 'TOKEN_INVALID'
   | 'TOKEN_EXPIRED'
+  | 'TOKEN_REVOKED'
   | 'BANNED'
   | 'INVALID'
   | 'NOT_FOUND'

@@ -107,7 +107,12 @@ impl Chat {
     }
 }
 
-fn create(tx: &mut Tx<'_>, creator: &UserId, new: NewConversation, others: &[UserId]) -> Result<Overview, Abort> {
+pub(super) fn create(
+    tx: &mut Tx<'_>,
+    creator: &UserId,
+    new: NewConversation,
+    others: &[UserId],
+) -> Result<Overview, Abort> {
     let now = Time::now();
     if new.kind == Kind::Direct
         && let Some(id) = tx.direct(creator, &others[0])?

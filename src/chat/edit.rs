@@ -16,6 +16,7 @@ impl Chat {
     /// # Errors
     /// `INVALID`, `TOO_LARGE`, `NOT_FOUND`, `FORBIDDEN`, `MUTED`, `BANNED`, `CONFLICT`, `UNAVAILABLE`.
     pub async fn edit(&self, actor: &Actor, id: MessageId, content: String) -> Result<Arc<Message>, Error> {
+        self.sanctions.may_write(&actor.user, Time::now())?;
         let config = self.config();
         let max_content = config.messages.max_content;
         let window = config.messages.edit_window.0;

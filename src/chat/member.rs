@@ -98,9 +98,7 @@ impl Chat {
             }
             member.muted_until = change.muted_until.unwrap_or(member.muted_until);
             member.banned_until = change.banned_until.unwrap_or(member.banned_until);
-            if member.role == Role::Owner && member.is_banned(now) {
-                return Err(Error::conflict("who is banned cannot be the owner").into());
-            }
+            check_owner(&member, now)?;
             tx.update_member(&seated.seat, &member)?;
             if member.role == Role::Owner {
                 let former = Member { role: Role::Moderator, ..seated.member.clone() };
@@ -114,8 +112,23 @@ impl Chat {
     }
 }
 
+/// # Errors
+/// `CONFLICT` where the owner would be banned.
+pub(super) fn check_owner(member: &Member, now: Time) -> Result<(), Error> {
+    if member.role == Role::Owner && member.is_banned(now) {
+        return Err(Error::conflict("who is banned cannot be the owner"));
+    }
+    Ok(())
+}
+
 /// What a change of role, mute or ban means for those concerned.
-fn tell(tx: &mut Tx<'_>, id: &ConversationId, before: &Member, after: &Member, now: Time) -> Result<(), Abort> {
+pub(super) fn tell(
+    tx: &mut Tx<'_>,
+    id: &ConversationId,
+    before: &Member,
+    after: &Member,
+    now: Time,
+) -> Result<(), Abort> {
     let conversation = current(tx, id)?;
     let user = after.user.clone();
     match (before.is_banned(now), after.is_banned(now)) {

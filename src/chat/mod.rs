@@ -15,10 +15,12 @@ mod list;
 mod member;
 mod notifications;
 mod notify;
+pub mod operate;
 mod presence;
 mod react;
 mod receipts;
 mod retention;
+mod sanctions;
 mod search;
 mod seat;
 mod send;
@@ -35,6 +37,7 @@ use self::config::Config;
 pub use self::conversation::{Changes, NewConversation};
 pub use self::member::MemberChange;
 pub use self::retention::INTERVAL as RETENTION_INTERVAL;
+pub use self::sanctions::Sanctions;
 use crate::bus::Bus;
 use crate::domain::id::{ConnectionId, UserId};
 use crate::domain::time::Time;
@@ -58,6 +61,7 @@ pub struct Chat {
     receipts: receipts::Receipts,
     departures: presence::Departures,
     tally: tally::Tally,
+    sanctions: Arc<sanctions::Sanctions>,
     /// Up to when bans that ended were looked for.
     bans_lifted: Mutex<Time>,
 }
@@ -73,6 +77,7 @@ impl Chat {
             receipts: receipts::Receipts::default(),
             departures: presence::Departures::default(),
             tally: tally::Tally::default(),
+            sanctions: Arc::default(),
             bans_lifted: Mutex::new(Time::now()),
         }
     }

@@ -15,6 +15,7 @@ impl Chat {
     /// `INVALID`, `NOT_FOUND`, `FORBIDDEN`, `MUTED`, `BANNED`, `CONFLICT`, `UNAVAILABLE`.
     pub async fn react(&self, actor: &Actor, id: MessageId, emoji: String, remove: bool) -> Result<Reactions, Error> {
         message::check_emoji(&emoji)?;
+        self.sanctions.may_write(&actor.user, Time::now())?;
         let actor = actor.clone();
         self.store
             .write(move |tx| {

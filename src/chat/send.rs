@@ -29,6 +29,7 @@ impl Chat {
         let open = self.is_open();
         let policy: NotifyMessages = config.notifications.messages;
         let (roster, typing, actor) = (Arc::clone(&self.roster), Arc::clone(&self.typing), actor.clone());
+        let sanctions = Arc::clone(&self.sanctions);
         let sent = self
             .store
             .write(move |tx| {
@@ -40,6 +41,7 @@ impl Chat {
                 {
                     return Ok(Sent { message: Arc::new(message), duplicate: true });
                 }
+                sanctions.may_write(&actor.user, now)?;
                 access::may_write(seated.conversation(), &seated.member, now)?;
                 if let Some(reply_to) = draft.reply_to {
                     let answered = tx.message(reply_to)?;

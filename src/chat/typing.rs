@@ -10,6 +10,7 @@ use crate::domain::access;
 use crate::domain::error::Error;
 use crate::domain::event::Event;
 use crate::domain::id::{ConnectionId, ConversationId, UserId};
+use crate::domain::time::Time;
 
 /// Who is typing where, until when, and on which device.
 #[derive(Default)]
@@ -51,6 +52,7 @@ impl Chat {
     /// # Errors
     /// `NOT_FOUND`, `FORBIDDEN`, `MUTED`, `BANNED`, `UNAVAILABLE`.
     pub async fn typing_start(&self, actor: &Actor, id: ConversationId) -> Result<(), Error> {
+        self.sanctions.may_write(&actor.user, Time::now())?;
         self.may_type(actor, &id, true).await?;
         let until = Instant::now() + self.config().typing.timeout.0;
         if self.typing.start(&id, &actor.user, Entry { until, connection: actor.connection }) {

@@ -173,9 +173,9 @@ async fn run(command: Command, peer: &Peer, console: &Arc<Console>) -> Result<An
         tracing::info!(
             peer.uid = peer.uid,
             peer.pid = peer.pid,
-            command = method,
-            target = target.as_deref(),
-            outcome = said,
+            command.name = method,
+            command.target = target.as_deref(),
+            command.outcome = said,
             "admin command"
         );
     }

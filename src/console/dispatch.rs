@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::client::Answer;
-use super::verbs::status;
+use super::verbs::{connection, conversation, message, status, token, user};
 use super::{Console, Errand};
 use crate::admin::answer::Configuration;
 use crate::admin::protocol::{Command, Failure};
@@ -22,6 +22,31 @@ pub async fn run(console: &Arc<Console>, command: Command) -> Result<Answer, Fai
             ok(Configuration { source, settings })
         }
         Command::ConfigDiff(_) => ok(console.ask(Errand::Diff).await??),
+        Command::UserList(request) => ok(user::list(console, request).await?),
+        Command::UserShow(request) => ok(user::show(console, request).await?),
+        Command::UserKick(request) => ok(user::kick(console, request).await?),
+        Command::UserBan(request) => ok(user::ban(console, request).await?),
+        Command::UserUnban(request) => ok(user::unban(console, request).await?),
+        Command::UserMute(request) => ok(user::mute(console, request).await?),
+        Command::UserUnmute(request) => ok(user::unmute(console, request).await?),
+        Command::UserNotify(request) => ok(user::notify(console, request).await?),
+        Command::Broadcast(request) => ok(user::broadcast(console, request).await?),
+        Command::ConnectionList(request) => ok(connection::list(console, request)?),
+        Command::ConnectionShow(request) => ok(connection::show(console, &request)?),
+        Command::ConnectionKick(request) => ok(connection::kick(console, request).await?),
+        Command::ConversationList(request) => ok(conversation::list(console, request).await?),
+        Command::ConversationShow(request) => ok(conversation::show(console, request).await?),
+        Command::ConversationCreate(request) => ok(conversation::create(console, request).await?),
+        Command::ConversationDelete(request) => ok(conversation::delete(console, request).await?),
+        Command::ConversationMembers(request) => ok(conversation::members(console, request).await?),
+        Command::ConversationHistory(request) => ok(conversation::history(console, request).await?),
+        Command::ConversationSend(request) => ok(conversation::send(console, request).await?),
+        Command::MessageShow(request) => ok(message::show(console, request).await?),
+        Command::MessageDelete(request) => ok(message::delete(console, request).await?),
+        Command::MessageSearch(request) => ok(message::search(console, request).await?),
+        Command::TokenMint(request) => ok(token::mint(console, request).await?),
+        Command::TokenVerify(request) => ok(token::verify(console, request).await?),
+        Command::TokenRevoke(request) => ok(token::revoke(console, request).await?),
     }
 }
 

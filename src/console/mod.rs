@@ -18,8 +18,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::admin::answer::{Diff, Reloaded, Setting};
 use crate::admin::protocol::Failure;
+use crate::auth::mint;
 use crate::chat::Chat;
 use crate::domain::error::Error;
+use crate::domain::id::{BadId, ConversationId, UserId};
 use crate::domain::time::Time;
 use crate::wire::dispatch::Shared;
 
@@ -42,6 +44,8 @@ pub enum Errand {
     Reload(Reply<Result<Reloaded, Failure>>),
     /// The effective configuration, secrets masked, and a few words on where it came from.
     Config(Reply<(String, Vec<Setting>)>),
+    /// A token signed with the daemon's secret.
+    Mint(mint::Claims, Reply<Result<String, Failure>>),
     /// What a reload would do.
     Diff(Reply<Result<Diff, Failure>>),
 }
@@ -54,6 +58,22 @@ impl Console {
         self.errands.send(errand(reply)).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())
     }
+}
+
+/// # Errors
+/// Where a text is no user id.
+fn user_id(text: &str) -> Result<UserId, Failure> {
+    UserId::new(text).map_err(|expected| bad_id("user", expected))
+}
+
+/// # Errors
+/// Where a text is no conversation id.
+fn conversation_id(text: &str) -> Result<ConversationId, Failure> {
+    ConversationId::new(text).map_err(|expected| bad_id("conversation", expected))
+}
+
+fn bad_id(field: &str, expected: BadId) -> Failure {
+    Failure::bad_params(format!("{field}: expected {expected}"))
 }
 
 /// A verb's refusal, as operators read it.

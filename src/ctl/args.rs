@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
 
-use super::{config, format, status};
+use super::{config, connection, conversation, format, message, status, token, user};
 
 /// Operates a running chatd
 ///
@@ -86,6 +86,18 @@ pub enum Command {
     Reload(config::ReloadArgs),
     #[command(subcommand)]
     Config(config::Command),
+    #[command(subcommand, alias = "users")]
+    User(user::Command),
+    Kick(user::Kick),
+    Broadcast(user::Broadcast),
+    #[command(subcommand, alias = "connections")]
+    Connection(connection::Command),
+    #[command(subcommand, alias = "conversations")]
+    Conversation(conversation::Command),
+    #[command(subcommand, alias = "messages")]
+    Message(message::Command),
+    #[command(subcommand, alias = "tokens")]
+    Token(token::Command),
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ pub enum Error {
     Unreadable(String),
     #[error("{0}")]
     Usage(String),
-    #[error("{what} needs a yes")]
+    #[error("to {what} needs a yes")]
     Unconfirmed { what: String },
     #[error("nothing was done")]
     Declined,

@@ -8,12 +8,20 @@ mod args;
 mod beside;
 mod client;
 mod config;
+mod connection;
+mod conversation;
 mod error;
+mod fields;
 mod format;
+mod message;
 mod output;
 mod status;
 mod table;
+mod text;
+mod token;
+mod user;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -54,6 +62,17 @@ impl Desk {
         }
         Ok(client)
     }
+
+    /// Has a person say yes to what cannot be undone.
+    fn confirm(&self, what: &str) -> Result<(), Error> {
+        if self.yes {
+            return Ok(());
+        }
+        if !std::io::stdin().is_terminal() {
+            return Err(Error::Unconfirmed { what: what.to_owned() });
+        }
+        if self.output.ask(&format!("{what}?")) { Ok(()) } else { Err(Error::Declined) }
+    }
 }
 
 fn run(command: Command, desk: &Desk) -> Result<(), Error> {
@@ -62,5 +81,12 @@ fn run(command: Command, desk: &Desk) -> Result<(), Error> {
         Command::Stats(args) => status::stats(desk, &args),
         Command::Reload(args) => config::reload(desk, &args),
         Command::Config(command) => config::run(desk, command),
+        Command::User(command) => user::run(desk, command),
+        Command::Kick(args) => user::kick(desk, args),
+        Command::Broadcast(args) => user::broadcast(desk, args),
+        Command::Connection(command) => connection::run(desk, command),
+        Command::Conversation(command) => conversation::run(desk, command),
+        Command::Message(command) => message::run(desk, command),
+        Command::Token(command) => token::run(desk, command),
     }
 }

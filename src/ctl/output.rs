@@ -97,6 +97,14 @@ impl Output {
         }
     }
 
+    /// A question that is answered with yes or no; anything else than yes is no.
+    pub fn ask(&self, question: &str) -> bool {
+        let _ = write!(io::stderr(), "{} {question} [y/N] ", paint(self.error_colors, Tint::Warning, "?"));
+        let mut answer = String::new();
+        let read = io::stdin().read_line(&mut answer);
+        read.is_ok() && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+    }
+
     pub fn error(&self, error: &Error) {
         if let Error::Said(_) = error {
             return;

@@ -7,6 +7,7 @@ use super::reload::Running;
 use super::service;
 use crate::admin::answer;
 use crate::admin::protocol::Failure;
+use crate::auth::mint;
 use crate::console::Errand;
 
 impl Running {
@@ -20,6 +21,7 @@ impl Running {
                 drop(reply.send(outcome));
             }
             Errand::Config(reply) => drop(reply.send((self.loaded.sources.summary(), self.settings()))),
+            Errand::Mint(claims, reply) => drop(reply.send(self.mint(claims))),
             Errand::Diff(reply) => drop(reply.send(self.diff())),
         }
     }
@@ -36,6 +38,11 @@ impl Running {
         let outcome = self.loaded.reload(&fresh).map_err(|problems| invalid(&problems))?;
         let (reload, restart) = sorted(&outcome.changes);
         Ok(answer::Diff { reload, restart })
+    }
+
+    fn mint(&self, claims: mint::Claims) -> Result<String, Failure> {
+        mint::mint(&self.loaded.config.auth, &self.state_dir, claims)
+            .map_err(|error| Failure::refused("INVALID", error.to_string()))
     }
 
     fn settings(&self) -> Vec<answer::Setting> {

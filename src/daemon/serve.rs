@@ -21,7 +21,6 @@ use crate::chat::{self, Chat};
 use crate::console::listen::{Listener, Serving};
 use crate::console::{Console, Errand};
 use crate::demo::Demo;
-use crate::domain::error::{Code, Error};
 use crate::domain::time::Time;
 use crate::roster::Roster;
 use crate::roster::packet::Packet;
@@ -32,7 +31,6 @@ use crate::wire::dispatch::Shared;
 use crate::wire::event::server;
 use crate::wire::health::Health;
 use crate::wire::http::Annex;
-use crate::wire::payload::encode::ErrorBody;
 use crate::wire::server::{Server, Setup};
 use crate::{bus, wire};
 
@@ -208,6 +206,10 @@ async fn build(running: &Running) -> Result<House, u8> {
         exit::UNAVAILABLE
     })?;
     let chat = Arc::new(Chat::new(store, bus, Arc::<Roster>::default(), Arc::clone(&live.chat)));
+    chat.load_sanctions().await.map_err(|error| {
+        tracing::error!(%error, "what was decided about users cannot be read");
+        exit::UNAVAILABLE
+    })?;
     for lane in lanes {
         tokio::spawn(wire::deliver::run(Arc::clone(&chat), lane));
     }
@@ -265,9 +267,7 @@ impl House {
         self.at_every_tick(|chat| async move { wire::deliver::catch_up(&chat) });
         let (shared, auth) = (Arc::clone(&self.shared), Arc::clone(&live.auth));
         every(Duration::from_secs(1), &self.end, move || {
-            if auth.load().disconnect_on_expiry {
-                end_expired(&shared);
-            }
+            shared.end_unwelcome(auth.load().disconnect_on_expiry);
             shared.sweep();
             std::future::ready(())
         });
@@ -325,18 +325,6 @@ where
             }
         }
     });
-}
-
-/// Disconnects whoever has outlived their token.
-fn end_expired(shared: &Shared) {
-    let now = Time::now();
-    let live = shared.all();
-    for session in live.iter().map(|dispatcher| dispatcher.session()).filter(|session| session.is_expired(now)) {
-        let error = Error::new(Code::TokenExpired, "the token has expired");
-        session.connection.answer(&Packet::event(server::ERROR, &ErrorBody::of(&error)));
-        session.connection.disconnect();
-        tracing::debug!(connection.id = %session.connection.id, user.id = %session.actor.user, "token expired");
-    }
 }
 
 /// Tells everybody, finishes what was begun, and closes the store; all within `timeout`, whatever the clients do.

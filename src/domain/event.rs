@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::conversation::Conversation;
+use super::error::Error;
 use super::id::{ConnectionId, ConversationId, MessageId, UserId};
 use super::message::{Message, Reactions};
 use super::notification::Notification;
@@ -87,6 +88,15 @@ pub enum Event {
         conversation: ConversationId,
         user: UserId,
     },
+    /// The devices of a user, or one of them, are told why and disconnected.
+    Dismissed {
+        user: UserId,
+        /// Only those of this name.
+        device: Option<String>,
+        /// Only this one.
+        connection: Option<ConnectionId>,
+        error: Error,
+    },
     /// To all devices of the user.
     Notification {
         to: UserId,
@@ -122,7 +132,7 @@ impl Event {
             Event::ConversationUpdated { conversation } | Event::MemberAdded { conversation, .. } => {
                 conversation.id.as_str()
             }
-            Event::Online { user, .. } | Event::Offline { user, .. } => user.as_str(),
+            Event::Online { user, .. } | Event::Offline { user, .. } | Event::Dismissed { user, .. } => user.as_str(),
             Event::Notification { to, .. } => to.as_str(),
         }
     }

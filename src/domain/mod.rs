@@ -11,5 +11,6 @@ pub mod mention;
 pub mod message;
 pub mod notification;
 pub mod presence;
+pub mod sanction;
 pub mod time;
 pub mod units;

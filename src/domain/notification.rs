@@ -12,6 +12,8 @@ pub enum Kind {
     ConversationAdded,
     /// Messages in a conversation that the user did not follow: one unread entry, whose `count` rises.
     Message,
+    /// What an operator has to say.
+    Operator,
 }
 
 impl Kind {
@@ -20,6 +22,7 @@ impl Kind {
             Kind::Mention => "mention",
             Kind::ConversationAdded => "conversation.added",
             Kind::Message => "message",
+            Kind::Operator => "operator",
         }
     }
 }

@@ -251,6 +251,12 @@ impl Roster {
         self.connections.load(Ordering::Relaxed)
     }
 
+    /// The users that have a connection.
+    pub fn users_here(&self) -> Vec<UserId> {
+        let here = self.users.iter().filter(|user| !user.connections.is_empty());
+        here.map(|user| user.key().clone()).collect()
+    }
+
     /// Users with a connection.
     pub fn user_count(&self) -> usize {
         self.users.iter().filter(|user| !user.connections.is_empty()).count()

@@ -15,7 +15,7 @@ use self::budget::{Budgets, Kind};
 use self::config::Config;
 use self::quota::Quotas;
 use crate::auth::Identity;
-use crate::chat::Actor;
+use crate::chat::{Actor, Sanctions};
 use crate::domain::error::{Code, Error};
 use crate::domain::time::Time;
 use crate::roster::connection::Connection;
@@ -33,8 +33,10 @@ pub struct Session {
 }
 
 /// What is left of a token once it was verified.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Token {
+    id: Option<Arc<str>>,
+    issued_at: Option<Time>,
     expires_at: Option<Time>,
     /// When a connection that lives by this token ends.
     ends_at: Option<Time>,
@@ -45,7 +47,8 @@ impl Token {
     fn of(identity: &Identity) -> Self {
         let is_live = identity.expires_at.is_none_or(|at| at > Time::now());
         let ends_at = if is_live { identity.expires_at } else { identity.accepted_until };
-        Token { expires_at: identity.expires_at, ends_at }
+        let id = identity.token_id.as_deref().map(Arc::from);
+        Token { id, issued_at: identity.issued_at, expires_at: identity.expires_at, ends_at }
     }
 }
 
@@ -122,6 +125,15 @@ impl Session {
         }
         *self.token.lock() = Token::of(identity);
         Ok(())
+    }
+
+    /// Whether the user and the token are still welcome.
+    ///
+    /// # Errors
+    /// `BANNED`, `TOKEN_REVOKED`.
+    pub fn may_stay(&self, sanctions: &Sanctions, now: Time) -> Result<(), Error> {
+        let token = self.token.lock();
+        sanctions.may_enter(&self.actor.user, token.id.as_deref(), token.issued_at, now)
     }
 
     pub fn expires_at(&self) -> Option<Time> {

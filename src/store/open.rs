@@ -13,7 +13,8 @@ use super::config::{Config, Durability};
 use super::error::OpenError;
 
 /// Each entry brings the schema from its index to the next version.
-const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("search_index.sql")];
+const MIGRATIONS: [&str; 3] =
+    [include_str!("schema.sql"), include_str!("search_index.sql"), include_str!("sanctions.sql")];
 
 /// The file of `url`; a relative path lies in the state directory.
 pub fn database_path(url: &str, state_dir: &Path) -> PathBuf {

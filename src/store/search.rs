@@ -84,7 +84,7 @@ impl Tx<'_> {
 }
 
 /// Each word as a quoted string, so that nothing in it is an operator; the last one may be the beginning of a word.
-fn match_expression(words: &str) -> Option<String> {
+pub(super) fn match_expression(words: &str) -> Option<String> {
     let quoted: Vec<String> = words
         .split(|c: char| c.is_whitespace() || c.is_control())
         .filter(|word| word.chars().any(char::is_alphanumeric))

@@ -19,6 +19,7 @@ use super::sessions;
 use crate::auth::{self, Identity};
 use crate::domain::error::{Code, Error};
 use crate::domain::id::ConnectionId;
+use crate::domain::time::Time;
 use crate::roster::connection::Connection;
 use crate::session::Session;
 use crate::session::config::Config as Limits;
@@ -74,6 +75,8 @@ impl Door {
         };
         let token = token.ok_or_else(|| Error::new(Code::TokenMissing, "token: none was given"))?;
         let identity = self.0.shared.verifier.load_full().verify(&token).await?;
+        let sanctions = self.0.shared.chat.sanctions();
+        sanctions.may_enter(&identity.user, identity.token_id.as_deref(), identity.issued_at, Time::now())?;
         let place = self.0.quotas.take_place(&identity.user, &self.0.limits.load())?;
         let visitor = self.visitor(socket, &identity, handshake, place);
         let visitor = visitor.ok_or_else(|| Error::unavailable("the connection has ended"))?;

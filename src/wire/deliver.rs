@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::event::server;
 use super::link::Link;
 use super::output::corked;
-use super::payload::encode::{ConversationBody, MarkBody, MessageBody, NotificationBody, ReactionBody, ReactionsBody};
+use super::payload::encode::{
+    ConversationBody, ErrorBody, MarkBody, MessageBody, NotificationBody, ReactionBody, ReactionsBody,
+};
 use crate::bus::{Batch, Lane};
 use crate::chat::Chat;
 use crate::domain::event::Event;
@@ -133,11 +135,26 @@ fn deliver(chat: &Chat, event: Event) -> usize {
             chat.roster().member_removed(&conversation, &user);
             told
         }
+        Event::Dismissed { user, device, connection, error } => {
+            let packet = Packet::event(server::ERROR, &ErrorBody::of(&error));
+            let devices = chat.roster().connections_of(&user);
+            let meant = devices
+                .iter()
+                .filter(|one| connection.is_none_or(|id| one.id == id) && (device.is_none() || one.device == device));
+            meant.map(|one| dismiss(one, &packet)).count()
+        }
         Event::Notification { to, notification } => {
             let packet = Packet::event(server::NOTIFICATION_NEW, &NotificationBody::from(&*notification));
             to_user(chat, &to, &packet, None, None)
         }
     }
+}
+
+/// Tells a device why, and disconnects it.
+fn dismiss(device: &Connection, packet: &Packet) {
+    device.answer(packet);
+    device.disconnect();
+    tracing::info!(connection.id = %device.id, user.id = %device.user, "dismissed");
 }
 
 /// To all devices that follow the conversation but `origin`, which has the answer.

@@ -88,6 +88,26 @@ impl Shared {
         self.live.iter().map(|entry| Arc::clone(&entry)).collect()
     }
 
+    /// Disconnects whoever has outlived their token where `by_expiry` says so, and whoever is welcome no more.
+    pub fn end_unwelcome(&self, by_expiry: bool) {
+        let now = Time::now();
+        for dispatcher in self.all() {
+            let session = dispatcher.session();
+            let error = match session.may_stay(self.chat.sanctions(), now) {
+                Err(error) => error,
+                Ok(()) if by_expiry && session.is_expired(now) => {
+                    Error::new(Code::TokenExpired, "the token has expired")
+                }
+                Ok(()) => continue,
+            };
+            let connection = &session.connection;
+            connection.answer(&Packet::event(server::ERROR, &ErrorBody::of(&error)));
+            connection.disconnect();
+            let code = error.code.as_str();
+            tracing::debug!(connection.id = %connection.id, user.id = %connection.user, error.code = code, "ended");
+        }
+    }
+
     /// Takes out whoever ended in the moment of coming in, before anybody could hear of it. Called again and again.
     pub fn sweep(&self) {
         for dispatcher in self.all().iter().filter(|dispatcher| dispatcher.session.connection.is_closed()) {

@@ -9,6 +9,7 @@ use super::payload::encode::{
 };
 use super::payload::request::{MEMBER_CURSOR, Request};
 use crate::domain::error::Error;
+use crate::domain::time::Time;
 use crate::roster::packet::Packet;
 use crate::session::Session;
 
@@ -28,6 +29,8 @@ pub async fn run(
     Ok(match request {
         Request::Authenticate { token } => {
             let identity = shared.verifier.load_full().verify(&token).await?;
+            let (token, issued_at) = (identity.token_id.as_deref(), identity.issued_at);
+            chat.sanctions().may_enter(&identity.user, token, issued_at, Time::now())?;
             session.renew(&identity)?;
             ok(ack, &json!({ "userId": actor.user, "expiresAt": session.expires_at() }))
         }

@@ -21,7 +21,7 @@ chat('reload tells what was applied and what needs a restart', async (scene) => 
   assert.ok(ann.isOpen)
   const text = await operator.ok('reload')
   assert.match(text, /^✓ applied in .*: nothing changed\n! needs a restart: ping\.interval "25s" → "3s"\n$/)
-  await daemon.logged(/"admin command".*|command.*reload/)
+  await daemon.log.next((entry) => entry['command.name'] === 'reload', 'the audit line')
 })
 
 chat('a reload that is refused changes nothing and says where', { expectErrors: [/configuration not reloaded/] }, async ({ daemon, operator }) => {

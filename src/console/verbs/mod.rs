@@ -1,3 +1,9 @@
 //! The commands, grouped by what they are about.
 
+pub mod connection;
+pub mod conversation;
+pub mod message;
+pub mod near;
 pub mod status;
+pub mod token;
+pub mod user;

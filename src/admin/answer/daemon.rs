@@ -1,4 +1,4 @@
-//! What each command answers. Times are ISO 8601 in UTC, spans and sizes have their unit in their name.
+//! The daemon itself: its state, its figures, its configuration.
 
 use serde::{Deserialize, Serialize};
 

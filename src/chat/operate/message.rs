@@ -1,0 +1,94 @@
+//! Messages as operators see them, and what the server itself says.
+
+use std::sync::Arc;
+
+use super::conversation::unseated;
+use crate::chat::{Chat, notify};
+use crate::domain::error::Error;
+use crate::domain::event::Event;
+use crate::domain::id::{ConversationId, MessageId, UserId};
+use crate::domain::message::{self, Draft, Message, MessageType};
+use crate::domain::time::Time;
+
+impl Chat {
+    /// # Errors
+    /// `NOT_FOUND`, `UNAVAILABLE`.
+    pub async fn message(&self, id: MessageId) -> Result<Message, Error> {
+        self.store
+            .read(move |query| {
+                let found = query.message(id)?.filter(|message| !message.conversation.is_deleted());
+                Ok(found.ok_or_else(|| Error::not_found("message"))?)
+            })
+            .await
+    }
+
+    /// Leaves a tombstone in the place of anybody's message. What is deleted already stays so.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`, `UNAVAILABLE`.
+    pub async fn strike(&self, id: MessageId) -> Result<Arc<Message>, Error> {
+        self.store
+            .write(move |tx| {
+                let found = tx.message(id)?.filter(|message| !message.conversation.is_deleted());
+                let mut message = found.ok_or_else(|| Error::not_found("message"))?;
+                if message.deleted_at.is_some() {
+                    return Ok(Arc::new(message));
+                }
+                tx.bury(&mut message, Time::now())?;
+                let message = Arc::new(message);
+                tx.publish(Event::MessageDeleted { message: Arc::clone(&message), origin: None });
+                Ok(message)
+            })
+            .await
+    }
+
+    /// Says something in a conversation as `sender`, who need not be in it; a message of the type `system`.
+    ///
+    /// # Errors
+    /// `INVALID`, `TOO_LARGE`, `NOT_FOUND`, `UNAVAILABLE`.
+    pub async fn announce(&self, sender: UserId, id: ConversationId, content: String) -> Result<Arc<Message>, Error> {
+        let config = self.config();
+        message::check_content(&content, false, config.messages.max_content)?;
+        let (roster, policy) = (Arc::clone(&self.roster), config.notifications.messages);
+        let message = self
+            .store
+            .write(move |tx| {
+                let now = Time::now();
+                unseated(tx, &id)?;
+                tx.introduce(&sender)?;
+                let seat = tx.seat(&id, &sender)?.ok_or_else(|| Error::not_found("conversation"))?;
+                let mentions = notify::mentioned(tx, &seat, &content, now)?;
+                let draft = Draft {
+                    conversation: id,
+                    content,
+                    kind: MessageType::stored("system"),
+                    client_id: None,
+                    reply_to: None,
+                    attachments: None,
+                    metadata: None,
+                };
+                let message = Arc::new(tx.insert_message(&seat, draft, &sender, mentions, now)?);
+                tx.publish(Event::MessageNew { message: Arc::clone(&message), origin: None });
+                notify::mentions(tx, &seat.conversation, &message, &message.mentions)?;
+                notify::absent(tx, &seat, &message, policy, &roster)?;
+                Ok(message)
+            })
+            .await?;
+        self.tally.message();
+        Ok(message)
+    }
+
+    /// The newest messages anywhere that contain all words of `words`, and where the next page begins.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE`.
+    pub async fn search_all(
+        &self,
+        words: String,
+        conversation: Option<ConversationId>,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<(Vec<Message>, Option<i64>), Error> {
+        self.store.search(move |query| Ok(query.search_all(&words, conversation.as_ref(), before, limit)?)).await
+    }
+}

@@ -1,0 +1,12 @@
+//! The verbs of operators, who are in no conversation and ask nobody's leave. They decide and remember as the users' verbs
+//! do, and what they bring about leaves through the same bus.
+
+mod broadcast;
+mod conversation;
+mod kick;
+mod message;
+mod sanction;
+mod tokens;
+mod user;
+
+pub use self::kick::Whom;

@@ -1,0 +1,59 @@
+//! Who there is, and what is known of one user.
+
+use crate::chat::Chat;
+use crate::domain::error::Error;
+use crate::domain::id::UserId;
+use crate::domain::presence::Status;
+use crate::domain::time::Time;
+use crate::store::Footprint;
+
+/// What is known of a user, whatever they show to others.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    pub user: UserId,
+    pub devices: usize,
+    pub status: Status,
+    pub text: Option<String>,
+    pub last_seen: Option<Time>,
+    pub footprint: Footprint,
+    pub unread: u64,
+}
+
+impl Chat {
+    /// Users by their ids behind `after`.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE`.
+    pub async fn users(&self, prefix: String, after: String, limit: u32) -> Result<Vec<UserId>, Error> {
+        self.store.read(move |query| Ok(query.users(&prefix, &after, limit)?)).await
+    }
+
+    /// # Errors
+    /// `NOT_FOUND` where nobody has ever named the user; `UNAVAILABLE`.
+    pub async fn profile(&self, user: UserId) -> Result<Profile, Error> {
+        let here = self.roster.standing(&user);
+        self.store
+            .read(move |query| {
+                if !query.knows_user(&user)? && here.is_none() {
+                    return Err(Error::not_found("user").into());
+                }
+                let stored = query.standing(&user)?;
+                let (status, text, devices) = match here {
+                    Some((standing, devices)) => (standing.status, standing.text, devices),
+                    None => (stored.status.unwrap_or_default(), stored.text, 0),
+                };
+                let (footprint, unread) = (query.footprint(&user)?, query.unread_notifications(&user)?);
+                Ok(Profile { devices, status, text, last_seen: stored.last_seen, footprint, unread, user })
+            })
+            .await
+    }
+
+    /// # Errors
+    /// `NOT_FOUND` where nobody has ever named the user, and they are not here; `UNAVAILABLE`.
+    pub async fn expect_user(&self, user: &UserId) -> Result<(), Error> {
+        let wanted = user.clone();
+        let is_known = !self.roster.connections_of(user).is_empty()
+            || self.store.read(move |query| Ok(query.knows_user(&wanted)?)).await?;
+        if is_known { Ok(()) } else { Err(Error::not_found("user")) }
+    }
+}
