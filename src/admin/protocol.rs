@@ -222,6 +222,13 @@ commands! {
     MessageShow "message.show" Message, reads;
     MessageDelete "message.delete" Message, changes;
     MessageSearch "message.search" MessageSearch, reads;
+    Log "log" Log, reads;
+    Events "events" Events, reads;
+    StoreCheck "store.check" Nothing, reads;
+    StorePrune "store.prune" Nothing, changes;
+    Backup "backup" Nothing, changes;
+    Drain "drain" Nothing, changes;
+    Shutdown "shutdown" Nothing, changes;
     TokenMint "token.mint" TokenMint, changes;
     TokenVerify "token.verify" TokenVerify, reads;
     TokenRevoke "token.revoke" TokenRevoke, changes;

@@ -134,6 +134,22 @@ requests! {
         #[serde(default)] claims: serde_json::Map<String, serde_json::Value>,
     }
 
+    /// The last lines of the log; with `follow` also those that come, down to a level that may be below the log's own.
+    Log {
+        #[serde(default)] follow: bool,
+        #[serde(default)] level: Option<String>,
+        #[serde(default)] lines: u32,
+    }
+
+    /// What happens from now on: of kinds whose names begin so, of one user, in one conversation.
+    Events {
+        #[serde(default)] kinds: Vec<String>,
+        #[serde(default)] user: Option<String>,
+        #[serde(default)] conversation: Option<String>,
+        /// With what was said.
+        #[serde(default)] content: bool,
+    }
+
     TokenVerify { token: String, }
 
     /// A token, its id, or all tokens of a user.

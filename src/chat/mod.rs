@@ -26,6 +26,7 @@ mod seat;
 mod send;
 pub mod tally;
 mod typing;
+mod watch;
 
 use std::sync::Arc;
 
@@ -62,6 +63,7 @@ pub struct Chat {
     departures: presence::Departures,
     tally: tally::Tally,
     sanctions: Arc<sanctions::Sanctions>,
+    watch: watch::Watch,
     /// Up to when bans that ended were looked for.
     bans_lifted: Mutex<Time>,
 }
@@ -78,6 +80,7 @@ impl Chat {
             departures: presence::Departures::default(),
             tally: tally::Tally::default(),
             sanctions: Arc::default(),
+            watch: watch::Watch::default(),
             bans_lifted: Mutex::new(Time::now()),
         }
     }
@@ -88,6 +91,11 @@ impl Chat {
 
     pub fn config(&self) -> Arc<Config> {
         self.config.load_full()
+    }
+
+    /// Where operators watch what happens.
+    pub fn watch(&self) -> &watch::Watch {
+        &self.watch
     }
 
     pub fn tally(&self) -> &tally::Tally {

@@ -50,6 +50,12 @@ impl Outflow {
         self.lines.send(flow(Flow::Item(item))).await.map_err(|_| Gone)
     }
 
+    /// Tells that so many items were lost on the way here.
+    pub fn missed(&self, count: u64) -> Result<(), Gone> {
+        self.missed.fetch_add(count, Ordering::Relaxed);
+        if self.lines.is_closed() { Err(Gone) } else { Ok(()) }
+    }
+
     /// Sends an item, or counts it as missed where the client does not keep up.
     pub fn offer(&self, item: Value) -> Result<(), Gone> {
         let missed = self.missed.swap(0, Ordering::Relaxed);

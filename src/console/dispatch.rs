@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::client::Answer;
-use super::verbs::{connection, conversation, message, status, token, user};
+use super::verbs::{connection, conversation, follow, message, status, store, token, user};
 use super::{Console, Errand};
-use crate::admin::answer::Configuration;
+use crate::admin::answer::{Configuration, Draining};
 use crate::admin::protocol::{Command, Failure};
 
 /// # Errors
@@ -44,6 +44,13 @@ pub async fn run(console: &Arc<Console>, command: Command) -> Result<Answer, Fai
         Command::MessageShow(request) => ok(message::show(console, request).await?),
         Command::MessageDelete(request) => ok(message::delete(console, request).await?),
         Command::MessageSearch(request) => ok(message::search(console, request).await?),
+        Command::Log(request) => follow::log(console, &request),
+        Command::Events(request) => Ok(follow::events(console, request)),
+        Command::StoreCheck(_) => ok(store::check(console).await?),
+        Command::StorePrune(_) => ok(store::prune(console).await?),
+        Command::Backup(_) => store::backup(console).await,
+        Command::Drain(_) => ok(Draining { connections: console.ask(Errand::Drain).await? }),
+        Command::Shutdown(_) => ok(console.ask(Errand::Shutdown).await?),
         Command::TokenMint(request) => ok(token::mint(console, request).await?),
         Command::TokenVerify(request) => ok(token::verify(console, request).await?),
         Command::TokenRevoke(request) => ok(token::revoke(console, request).await?),

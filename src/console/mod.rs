@@ -8,6 +8,7 @@ mod client;
 pub mod config;
 mod dispatch;
 mod gate;
+pub mod journal;
 pub mod listen;
 mod verbs;
 
@@ -30,6 +31,7 @@ pub struct Console {
     pub chat: Arc<Chat>,
     pub shared: Arc<Shared>,
     pub errands: mpsc::Sender<Errand>,
+    pub journal: Arc<journal::Journal>,
     pub node: String,
     /// Where clients connect.
     pub listen: Vec<String>,
@@ -46,6 +48,10 @@ pub enum Errand {
     Config(Reply<(String, Vec<Setting>)>),
     /// A token signed with the daemon's secret.
     Mint(mint::Claims, Reply<Result<String, Failure>>),
+    /// Lets nobody in any more, and has who is connected come back elsewhere; how many those are.
+    Drain(Reply<usize>),
+    /// The same, and then the process ends.
+    Shutdown(Reply<()>),
     /// What a reload would do.
     Diff(Reply<Result<Diff, Failure>>),
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
 
-use super::{config, connection, conversation, format, message, status, token, user};
+use super::{config, connection, conversation, follow, format, lifecycle, message, status, store, token, user};
 
 /// Operates a running chatd
 ///
@@ -98,6 +98,14 @@ pub enum Command {
     Message(message::Command),
     #[command(subcommand, alias = "tokens")]
     Token(token::Command),
+    Log(follow::Log),
+    Events(follow::Events),
+    #[command(subcommand)]
+    Store(store::Command),
+    Backup(store::Backup),
+    Restore(store::Restore),
+    Drain(lifecycle::Drain),
+    Shutdown(lifecycle::Shutdown),
 }
 
 #[cfg(test)]

@@ -100,6 +100,11 @@ impl Client {
         }
     }
 
+    /// For what takes as long as it takes.
+    pub fn wait_for_ever(&mut self) {
+        self.timeout = None;
+    }
+
     fn deadline(&self) -> Option<Instant> {
         self.timeout.map(|timeout| Instant::now() + timeout)
     }

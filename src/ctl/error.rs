@@ -20,8 +20,6 @@ pub enum Error {
     HungUp,
     #[error("the daemon's answer cannot be read: {0}")]
     Unreadable(String),
-    #[error("{0}")]
-    Usage(String),
     #[error("to {what} needs a yes")]
     Unconfirmed { what: String },
     #[error("nothing was done")]
@@ -42,7 +40,7 @@ impl Error {
 
     pub fn exit_status(&self) -> u8 {
         match self {
-            Error::Usage(_) | Error::Unconfirmed { .. } => 2,
+            Error::Unconfirmed { .. } => 2,
             Error::Unreachable(_) => 3,
             Error::NotPermitted { .. } => 4,
             Error::Nothing(_) => 5,
@@ -86,7 +84,7 @@ impl Error {
             Error::NotPermitted { .. } => Failure::NOT_PERMITTED,
             Error::Late(_) => "TIMEOUT",
             Error::Broken(_) | Error::HungUp | Error::Unreadable(_) => "CONNECTION",
-            Error::Usage(_) | Error::Unconfirmed { .. } => Failure::USAGE,
+            Error::Unconfirmed { .. } => Failure::USAGE,
             Error::Nothing(_) => Failure::NOTHING,
             Error::Declined => "DECLINED",
             Error::Failed { .. } | Error::Said(_) => "FAILED",

@@ -5,6 +5,7 @@
 //! runs, is done by the `chatd` beside this program ([`beside`]).
 
 mod args;
+mod base64;
 mod beside;
 mod client;
 mod config;
@@ -12,10 +13,14 @@ mod connection;
 mod conversation;
 mod error;
 mod fields;
+mod follow;
 mod format;
+mod lifecycle;
 mod message;
 mod output;
+mod progress;
 mod status;
+mod store;
 mod table;
 mod text;
 mod token;
@@ -88,5 +93,12 @@ fn run(command: Command, desk: &Desk) -> Result<(), Error> {
         Command::Conversation(command) => conversation::run(desk, command),
         Command::Message(command) => message::run(desk, command),
         Command::Token(command) => token::run(desk, command),
+        Command::Log(args) => follow::log(desk, args),
+        Command::Events(args) => follow::events(desk, args),
+        Command::Store(command) => store::run(desk, command),
+        Command::Backup(args) => store::backup(desk, &args),
+        Command::Restore(args) => store::restore(desk, args),
+        Command::Drain(args) => lifecycle::drain(desk, &args),
+        Command::Shutdown(args) => lifecycle::shutdown(desk, &args),
     }
 }

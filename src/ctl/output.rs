@@ -97,6 +97,10 @@ impl Output {
         }
     }
 
+    pub fn is_talkative(&self) -> bool {
+        !self.quiet && !self.json
+    }
+
     /// A question that is answered with yes or no; anything else than yes is no.
     pub fn ask(&self, question: &str) -> bool {
         let _ = write!(io::stderr(), "{} {question} [y/N] ", paint(self.error_colors, Tint::Warning, "?"));

@@ -47,6 +47,21 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Token(Token),
+    /// The database, while no daemon runs
+    #[command(subcommand)]
+    Store(Store),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Store {
+    /// Check that the database, or a copy of one, is sound
+    Check { file: Option<PathBuf> },
+    /// Bring the schema up to date
+    Migrate,
+    /// Give space that is not used back to the disk
+    Vacuum,
+    /// Put a copy into the place of the database
+    Restore { file: PathBuf },
 }
 
 /// Mint a token with the configured secret, to try things out

@@ -21,6 +21,8 @@ impl Running {
                 drop(reply.send(outcome));
             }
             Errand::Config(reply) => drop(reply.send((self.loaded.sources.summary(), self.settings()))),
+            // The loop that owns the rooms does these.
+            Errand::Drain(_) | Errand::Shutdown(_) => {}
             Errand::Mint(claims, reply) => drop(reply.send(self.mint(claims))),
             Errand::Diff(reply) => drop(reply.send(self.diff())),
         }

@@ -13,6 +13,7 @@ mod service;
 mod signals;
 mod state_dir;
 mod token;
+mod upkeep;
 
 use std::process::ExitCode;
 
@@ -54,8 +55,10 @@ pub fn main() -> ExitCode {
             return exit::CONFIG.into();
         }
     };
-    if let Some(Command::Token(token)) = args.command {
-        return token::run(token, &loaded, &directory);
+    match args.command {
+        Some(Command::Token(token)) => return token::run(token, &loaded, &directory),
+        Some(Command::Store(store)) => return upkeep::run(store, &loaded, &directory),
+        None => {}
     }
     let log = match logging::init(&loaded.config.log) {
         Ok(log) => log,

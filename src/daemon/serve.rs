@@ -18,6 +18,7 @@ use super::reload::{self, Live, Running};
 use super::signals::{self, Wish};
 use super::{descriptors, exit, logging, memory, service, state_dir};
 use crate::chat::{self, Chat};
+use crate::console::journal::Journal;
 use crate::console::listen::{Listener, Serving};
 use crate::console::{Console, Errand};
 use crate::demo::Demo;
@@ -27,7 +28,7 @@ use crate::roster::packet::Packet;
 use crate::session::quota::Quotas;
 use crate::store::Store;
 use crate::wire::connect::Door;
-use crate::wire::dispatch::Shared;
+use crate::wire::dispatch::{Dispatcher, Shared};
 use crate::wire::event::server;
 use crate::wire::health::Health;
 use crate::wire::http::Annex;
@@ -136,14 +137,26 @@ async fn serve(mut running: Running) -> ExitCode {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), store = %house.chat.store().path().display(), "ready");
     service::ready();
     let (desk, mut errands) = mpsc::channel(MAX_ERRANDS);
-    let desk = admin.map(|listener| open_desk(listener, &house, desk));
+    let journal = Arc::clone(&running.log.journal);
+    let desk = admin.map(|listener| open_desk(listener, &house, desk, journal));
     loop {
         let wish = tokio::select! {
             Some(wish) = wishes.recv() => wish,
-            Some(errand) = errands.recv() => {
-                running.errand(errand);
-                continue;
-            }
+            Some(errand) = errands.recv() => match errand {
+                Errand::Shutdown(reply) => {
+                    // Whoever asked may have gone; the wish stands.
+                    let _ = reply.send(());
+                    Wish::Stop
+                }
+                Errand::Drain(reply) => {
+                    let _ = reply.send(send_away(&house).await);
+                    continue;
+                }
+                errand => {
+                    running.errand(errand);
+                    continue;
+                }
+            },
             else => break,
         };
         match wish {
@@ -162,12 +175,13 @@ async fn serve(mut running: Running) -> ExitCode {
 }
 
 /// Lets operators in.
-fn open_desk(listener: Listener, house: &House, errands: mpsc::Sender<Errand>) -> Serving {
+fn open_desk(listener: Listener, house: &House, errands: mpsc::Sender<Errand>, journal: Arc<Journal>) -> Serving {
     let node = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let console = Console {
         chat: Arc::clone(&house.chat),
         shared: Arc::clone(&house.shared),
         errands,
+        journal,
         node: node.trim().to_owned(),
         listen: house.server.addresses().to_vec(),
         started: (Moment::now(), Time::now()),
@@ -330,14 +344,7 @@ where
 /// Tells everybody, finishes what was begun, and closes the store; all within `timeout`, whatever the clients do.
 async fn drain(house: House, desk: Option<Serving>, timeout: Duration) {
     let deadline = Instant::now() + timeout;
-    house.server.drain().await;
-    house.shared.draining.store(true, Ordering::Relaxed);
-    let live = house.shared.all();
-    tracing::info!(connections = live.len(), "draining");
-    for session in live.iter().map(|dispatcher| dispatcher.session()) {
-        let body = serde_json::json!({ "reconnectAfterMs": reconnect_after(live.len()) });
-        session.connection.answer(&Packet::event(server::SHUTDOWN, &body));
-    }
+    let live = say_goodbye(&house).await;
     house.shared.tasks.close();
     // New events are refused by now; whoever keeps on sending must not use up the time of the rest.
     let finished_by = Instant::now() + timeout / 2;
@@ -352,10 +359,7 @@ async fn drain(house: House, desk: Option<Serving>, timeout: Duration) {
     if tokio::time::timeout_at(deadline, settled).await.is_err() {
         tracing::warn!("receipts and presence could not be stored in time");
     }
-    let flushed_by = deadline.min(Instant::now() + FLUSH_GRACE);
-    while live.iter().any(|dispatcher| !dispatcher.session().connection.is_flushed()) && Instant::now() < flushed_by {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    flushed(&live, deadline.min(Instant::now() + FLUSH_GRACE)).await;
     if let Some(desk) = desk {
         desk.close().await;
     }
@@ -366,6 +370,34 @@ async fn drain(house: House, desk: Option<Serving>, timeout: Duration) {
         tracing::error!("the store did not close in time");
     }
     tracing::info!("stopped");
+}
+
+/// Lets nobody in any more, and tells everybody who is here; those.
+async fn say_goodbye(house: &House) -> Vec<Arc<Dispatcher>> {
+    house.server.drain().await;
+    house.shared.draining.store(true, Ordering::Relaxed);
+    let live = house.shared.all();
+    tracing::info!(connections = live.len(), "draining");
+    for session in live.iter().map(|dispatcher| dispatcher.session()) {
+        let body = serde_json::json!({ "reconnectAfterMs": reconnect_after(live.len()) });
+        session.connection.answer(&Packet::event(server::SHUTDOWN, &body));
+    }
+    live
+}
+
+/// Waits until everybody has what is on its way to them, or until `deadline`.
+async fn flushed(live: &[Arc<Dispatcher>], deadline: Instant) {
+    while live.iter().any(|dispatcher| !dispatcher.session().connection.is_flushed()) && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Has everybody come back elsewhere, and goes on; how many they are.
+async fn send_away(house: &House) -> usize {
+    let live = say_goodbye(house).await;
+    flushed(&live, Instant::now() + FLUSH_GRACE).await;
+    live.iter().for_each(|dispatcher| dispatcher.session().connection.cut());
+    live.len()
 }
 
 /// When a client should come back: at random, over a span that grows with the number of clients.

@@ -9,6 +9,7 @@ pub mod config;
 mod conversations;
 pub mod error;
 mod lists;
+pub mod maintain;
 mod members;
 mod messages;
 mod notifications;

@@ -16,6 +16,11 @@ use super::error::OpenError;
 const MIGRATIONS: [&str; 3] =
     [include_str!("schema.sql"), include_str!("search_index.sql"), include_str!("sanctions.sql")];
 
+/// The version that this program writes.
+pub fn newest_schema() -> i64 {
+    MIGRATIONS.len() as i64
+}
+
 /// The file of `url`; a relative path lies in the state directory.
 pub fn database_path(url: &str, state_dir: &Path) -> PathBuf {
     let path = url.strip_prefix("sqlite:").unwrap_or(url);
@@ -41,7 +46,7 @@ pub fn writer(path: &Path, config: &Config) -> Result<Connection, OpenError> {
     private(path).map_err(|source| OpenError::Io { path: path.display().to_string(), source })?;
     let mut connection = Connection::open(path).map_err(fail)?;
     let found = prepare(&mut connection, config.durability).map_err(fail)?;
-    let known = MIGRATIONS.len() as i64;
+    let known = newest_schema();
     if found > known {
         return Err(OpenError::Newer { path: path.display().to_string(), found, known });
     }
@@ -71,7 +76,7 @@ fn prepare(connection: &mut Connection, durability: Durability) -> rusqlite::Res
     keep_plans(connection)?;
     // Before the version is known to be ours nothing is changed in the file.
     let found = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    if found > MIGRATIONS.len() as i64 {
+    if found > newest_schema() {
         return Ok(found);
     }
     connection.pragma_update(None, "journal_mode", "WAL")?;

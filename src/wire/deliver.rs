@@ -62,6 +62,7 @@ async fn hand_over(chat: &Chat, lane: &mut Lane, batch: Batch) -> Vec<Arc<Link>>
 /// Hands one event over, and tells to how many devices. Nothing here waits: a device that does not take it counts as
 /// behind.
 fn deliver(chat: &Chat, event: Event) -> usize {
+    chat.watch().show(&event);
     match event {
         Event::MessageNew { message, origin } => {
             let Some(room) = chat.roster().room(&message.conversation) else { return 0 };

@@ -154,3 +154,41 @@ pub struct Setting {
     /// What sort of value it takes, in words.
     pub kind: String,
 }
+
+/// `backup`: pieces in base64 follow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BackupBegun {
+    pub bytes: u64,
+    pub epoch: String,
+}
+
+/// `store.check`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Checked {
+    pub sound: bool,
+    pub problems: Vec<String>,
+}
+
+/// `store.prune`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pruned {
+    pub messages: usize,
+}
+
+/// `drain`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Draining {
+    /// Those that were told to come back elsewhere.
+    pub connections: usize,
+}
+
+/// `log`: the last lines; with `follow`, those that come are streamed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LogLines {
+    pub lines: Vec<serde_json::Value>,
+}

@@ -10,7 +10,6 @@ use crate::store::Footprint;
 /// What is known of a user, whatever they show to others.
 #[derive(Clone, Debug)]
 pub struct Profile {
-    pub user: UserId,
     pub devices: usize,
     pub status: Status,
     pub text: Option<String>,
@@ -43,7 +42,7 @@ impl Chat {
                     None => (stored.status.unwrap_or_default(), stored.text, 0),
                 };
                 let (footprint, unread) = (query.footprint(&user)?, query.unread_notifications(&user)?);
-                Ok(Profile { devices, status, text, last_seen: stored.last_seen, footprint, unread, user })
+                Ok(Profile { devices, status, text, last_seen: stored.last_seen, footprint, unread })
             })
             .await
     }

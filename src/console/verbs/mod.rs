@@ -2,8 +2,10 @@
 
 pub mod connection;
 pub mod conversation;
+pub mod follow;
 pub mod message;
 pub mod near;
 pub mod status;
+pub mod store;
 pub mod token;
 pub mod user;

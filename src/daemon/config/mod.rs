@@ -237,11 +237,7 @@ impl Sources {
         let any = items.is_some_and(|items| items.iter().any(|item| item.as_str() == Some("*")));
         if any && let Some(key) = schema::key("cors.credentials") {
             let place = Place::Follows("cors.origins = [\"*\"]");
-            self.settings.entry(key.path).or_insert(Written {
-                key,
-                value: toml::Value::Boolean(false),
-                place,
-            });
+            self.settings.entry(key.path).or_insert(Written { key, value: toml::Value::Boolean(false), place });
         }
     }
 

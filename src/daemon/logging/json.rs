@@ -33,7 +33,8 @@ where
         attributes.record(&mut fields);
         fields.0.shrink_to_fit();
         if let Some(span) = context.span(id) {
-            span.extensions_mut().insert(fields);
+            // Another layer of this kind may have left the same.
+            span.extensions_mut().replace(fields);
         }
     }
 

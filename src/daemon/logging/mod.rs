@@ -4,18 +4,22 @@
 //! are held at `warn` whatever level or filter is asked for.
 
 mod json;
+mod tap;
 
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{Layered, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
+
+use crate::console::journal::Journal;
 
 /// Targets that log payloads, by the beginning of their names.
 const PAYLOAD_TARGETS: [&str; 4] = ["socketioxide", "engineioxide", "tungstenite", "tokio_tungstenite"];
@@ -63,22 +67,37 @@ pub enum LogError {
 }
 
 /// Changes the level and the filter of the open log.
-pub struct Handle(reload::Handle<EnvFilter, Registry>);
+pub struct Handle {
+    filter: reload::Handle<EnvFilter, Base>,
+    tap: reload::Handle<Targets, Base>,
+    levels: Arc<tap::Levels>,
+    /// What operators follow.
+    pub journal: Arc<Journal>,
+}
+
+/// What the layers of the log lie upon.
+type Base = Layered<Targets, Registry>;
 
 impl Handle {
     pub fn apply(&self, config: &Config) -> Result<(), LogError> {
-        Ok(self.0.reload(filter(config)?)?)
+        self.filter.reload(filter(config)?)?;
+        self.levels.set_own(tap::own_level(&config.level), &self.tap);
+        Ok(())
     }
 }
 
 /// Opens the log of the process.
 pub fn init(config: &Config) -> Result<Handle, LogError> {
     let (filter, handle) = reload::Layer::new(filter(config)?);
-    let filtered = tracing_subscriber::registry().with(filter).with(payload_clamp());
-    filtered.with(output(config.format)?).try_init()?;
+    let tap = tap::tap();
+    tap.levels.set_own(tap::own_level(&config.level), &tap.filter);
+    let base = tracing_subscriber::registry().with(payload_clamp());
+    // Each with a filter of its own: operators may follow more than the log has.
+    let layers = vec![output(config.format)?.with_filter(filter).boxed(), tap.layer];
+    base.with(layers).try_init()?;
     // The crates that speak through `log` would ask the filter at every frame whether to trace it.
     log::set_max_level(log::LevelFilter::Debug);
-    Ok(Handle(handle))
+    Ok(Handle { filter: handle, tap: tap.filter, levels: tap.levels, journal: tap.journal })
 }
 
 /// Whether a filter's directives can be read and ask for nothing that would log what users write.

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { chat, pluck, words } from '../common/harness.mjs'
+
+chat('a backup under load is whole, and a restore is another history', { comesBack: true, timeout: 90_000 }, async (scene) => {
+  const { daemon, operator } = scene
+  const [ann, bob] = await scene.users('ann', 'bob')
+  const room = await scene.create(ann, [bob])
+  const kept = await ann.say(room, words('kept'))
+  const chatter = scene.chatter([ann, bob], room)
+  const file = join(daemon.dir, 'copy.db')
+  const backup = await operator.json('backup', file)
+  const saidThen = await chatter.stop()
+  assert.equal(backup.epoch, ann.connected.epoch)
+  assert.equal(statSync(file).size, backup.bytes)
+  assert.equal(statSync(file).mode & 0o777, 0o600)
+  assert.deepEqual(readdirSync(daemon.stateDir).filter((name) => name.includes('backup')), [], 'no copy is left behind')
+  assert.match(await operator.fails(1, 'backup', file), /is there already\n {2}→ --force/)
+  assert.match(await operator.ok('store', 'check', file), /is sound/)
+  assert.match(await operator.fails(1, 'restore', file, '--yes'), /a daemon runs/)
+
+  await ann.say(room, words('lost'))
+  scene.close()
+  await operator.ok('shutdown', '--wait')
+  assert.deepEqual(await daemon.exited, { code: 0, signal: null })
+  const place = ['--config', daemon.configFile, '--state-dir', daemon.stateDir]
+  assert.match(await operator.fails(2, 'restore', file, ...place), /to put .*copy\.db .* into the place of the database needs a yes/)
+  assert.match(await operator.ok('restore', file, '--yes', ...place), /^restored from .*; what was there is .*before-\d+\.db\n$/)
+  await daemon.start()
+  const again = await scene.connect('ann', { resume: { epoch: backup.epoch, conversations: { [room]: kept.seq } } })
+  assert.notEqual(again.connected.epoch, backup.epoch)
+  assert.equal(again.connected.resumed[room].status, 'reset')
+  const seqs = pluck(await again.history(room, { limit: 200 }), 'seq')
+  assert.ok(seqs.includes(kept.seq))
+  assert.ok(seqs.length <= saidThen.length + 1)
+  assert.deepEqual(seqs, [...seqs].sort((a, b) => a - b))
+})
+
+chat('a backup goes to standard output', async ({ operator, daemon }) => {
+  const { chatctl } = await import('../common/ctl.mjs')
+  const copy = execFileSync(chatctl(), ['--socket', daemon.adminSocket, 'backup', '-'])
+  assert.equal(copy.subarray(0, 15).toString(), 'SQLite format 3')
+  const file = join(daemon.dir, 'piped.db')
+  writeFileSync(file, copy)
+  assert.match(await operator.ok('store', 'check', file), /is sound/)
+})
+
+chat('what is no backup is not restored, and nothing is changed', { comesBack: true }, async ({ operator, daemon }) => {
+  await daemon.stop()
+  const place = ['--yes', '--config', daemon.configFile, '--state-dir', daemon.stateDir]
+  const before = readFileSync(join(daemon.stateDir, 'chatd.db'))
+  const files = { 'text.db': 'not a database at all, but long enough to be read as one', 'empty.db': '' }
+  for (const [name, text] of Object.entries(files)) {
+    const file = join(daemon.dir, name)
+    writeFileSync(file, text)
+    assert.match(await operator.fails(1, 'restore', file, ...place), /^error: .* is no database of chatd/)
+  }
+  assert.match(await operator.fails(1, 'restore', join(daemon.dir, 'nowhere.db'), ...place), /No such file/)
+  assert.deepEqual(readFileSync(join(daemon.stateDir, 'chatd.db')), before)
+  await daemon.start()
+})
+
+chat('the database is checked, migrated and shrunk', { comesBack: true }, async (scene) => {
+  const { operator, daemon } = scene
+  assert.deepEqual(await operator.json('store', 'check'), { sound: true, problems: [] })
+  assert.match(await operator.ok('store', 'check'), /^✓ the database is sound\n$/)
+  assert.deepEqual(await operator.json('store', 'prune'), { messages: 0 })
+  assert.match(await operator.fails(1, 'store', 'vacuum'), /a daemon runs/)
+  await daemon.stop()
+  const place = ['--config', daemon.configFile, '--state-dir', daemon.stateDir]
+  assert.match(await operator.ok('store', 'check', ...place), /is sound \(schema \d+\)/)
+  assert.match(await operator.ok('store', 'migrate', ...place), /schema \d+ is current/)
+  assert.match(await operator.ok('store', 'vacuum', ...place), /bytes before/)
+  await daemon.start()
+  assert.ok(existsSync(daemon.adminSocket))
+})
+
+chat('pruning takes what retention does not keep', { config: { messages: { retention: '1s' } } }, async (scene) => {
+  const { operator } = scene
+  const ann = await scene.connect('ann')
+  const room = await scene.create(ann)
+  const { timestamp } = await ann.say(room, words())
+  await new Promise((done) => setTimeout(done, Date.parse(timestamp) + 1_050 - Date.now()))
+  assert.deepEqual(await operator.json('store', 'prune'), { messages: 1 })
+})
