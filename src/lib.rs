@@ -17,24 +17,39 @@
 //! | 5 | `demo` | a chat page to try things out, and tokens for it |
 //! | 5 | `console` | answers operators on the admin socket |
 //! | 6 | `daemon` | reads the configuration, builds every room in order, signals, drain |
+//!
+//! Without the feature `daemon` there is `chatctl` alone, which needs the rooms `admin` and `ctl` and few crates.
 
 mod admin;
+#[cfg(feature = "daemon")]
 mod auth;
+#[cfg(feature = "daemon")]
 mod bus;
+#[cfg(feature = "daemon")]
 mod chat;
+#[cfg(feature = "daemon")]
 mod console;
 mod ctl;
+#[cfg(feature = "daemon")]
 mod daemon;
+#[cfg(feature = "daemon")]
 mod demo;
+#[cfg(feature = "daemon")]
 mod domain;
+#[cfg(feature = "daemon")]
 mod roster;
+#[cfg(feature = "daemon")]
 mod session;
+#[cfg(feature = "daemon")]
 mod store;
+#[cfg(feature = "daemon")]
 mod wire;
 
 pub use ctl::main as chatctl;
+#[cfg(feature = "daemon")]
 pub use daemon::main as chatd;
 
 /// For `tests/protocol/server.rs`, and no promise to anybody else.
+#[cfg(feature = "daemon")]
 #[doc(hidden)]
 pub use wire::suites;

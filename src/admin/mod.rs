@@ -12,6 +12,9 @@
 //! | [`codec`] | from bytes to lines and back |
 //! | [`socket`] | where the socket lies |
 
+// A client alone uses but one side of it.
+#![cfg_attr(not(feature = "daemon"), allow(dead_code))]
+
 pub mod answer;
 pub mod codec;
 pub mod protocol;

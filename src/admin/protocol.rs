@@ -207,6 +207,8 @@ commands! {
     UserUnban "user.unban" Pardon, changes;
     UserMute "user.mute" Sanction, changes;
     UserUnmute "user.unmute" Pardon, changes;
+    UserExport "user.export" User, changes;
+    UserDelete "user.delete" UserDelete, changes;
     UserNotify "user.notify" Notify, changes;
     Broadcast "broadcast" Broadcast, changes;
     ConnectionList "connection.list" ConnectionList, reads;
@@ -229,6 +231,8 @@ commands! {
     Backup "backup" Nothing, changes;
     Drain "drain" Nothing, changes;
     Shutdown "shutdown" Nothing, changes;
+    Doctor "doctor" Nothing, reads;
+    Lockdown "lockdown" Lockdown, changes;
     TokenMint "token.mint" TokenMint, changes;
     TokenVerify "token.verify" TokenVerify, reads;
     TokenRevoke "token.revoke" TokenRevoke, changes;

@@ -29,6 +29,12 @@ requests! {
 
     User { user: String, }
 
+    /// Everything about a person; `messages` is `tombstone` or `anonymise`.
+    UserDelete {
+        user: String,
+        messages: String,
+    }
+
     /// Disconnects a user's devices, or the one of this name.
     Kick {
         user: String,
@@ -139,6 +145,12 @@ requests! {
         #[serde(default)] follow: bool,
         #[serde(default)] level: Option<String>,
         #[serde(default)] lines: u32,
+    }
+
+    /// Tighter limits for a while; level 0 ends it.
+    Lockdown {
+        level: u8,
+        seconds: u64,
     }
 
     /// What happens from now on: of kinds whose names begin so, of one user, in one conversation.

@@ -151,7 +151,7 @@ fn current(tx: &Tx<'_>, id: &ConversationId) -> Result<Arc<Conversation>, Abort>
 }
 
 /// The owner has left: the next in line takes over, if there is anybody.
-fn pass_on(tx: &mut Tx<'_>, seat: &mut Seat, now: Time) -> Result<(), Abort> {
+pub(super) fn pass_on(tx: &mut Tx<'_>, seat: &mut Seat, now: Time) -> Result<(), Abort> {
     if seat.conversation.kind == Kind::Direct {
         return Ok(());
     }

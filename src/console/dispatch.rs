@@ -1,14 +1,18 @@
 //! From commands to what answers them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use super::client::Answer;
-use super::verbs::{connection, conversation, follow, message, status, store, token, user};
+use super::verbs::{connection, conversation, doctor, follow, message, person, status, store, token, user};
 use super::{Console, Errand};
 use crate::admin::answer::{Configuration, Draining};
 use crate::admin::protocol::{Command, Failure};
+
+/// The tightest lockdown.
+const MAX_LOCKDOWN: u8 = 3;
 
 /// # Errors
 /// What the command refused.
@@ -29,6 +33,8 @@ pub async fn run(console: &Arc<Console>, command: Command) -> Result<Answer, Fai
         Command::UserUnban(request) => ok(user::unban(console, request).await?),
         Command::UserMute(request) => ok(user::mute(console, request).await?),
         Command::UserUnmute(request) => ok(user::unmute(console, request).await?),
+        Command::UserExport(request) => person::export(console, request).await,
+        Command::UserDelete(request) => ok(person::delete(console, request).await?),
         Command::UserNotify(request) => ok(user::notify(console, request).await?),
         Command::Broadcast(request) => ok(user::broadcast(console, request).await?),
         Command::ConnectionList(request) => ok(connection::list(console, request)?),
@@ -51,6 +57,14 @@ pub async fn run(console: &Arc<Console>, command: Command) -> Result<Answer, Fai
         Command::Backup(_) => store::backup(console).await,
         Command::Drain(_) => ok(Draining { connections: console.ask(Errand::Drain).await? }),
         Command::Shutdown(_) => ok(console.ask(Errand::Shutdown).await?),
+        Command::Doctor(_) => ok(doctor::examine(console).await?),
+        Command::Lockdown(request) if request.level > MAX_LOCKDOWN => {
+            Err(Failure::bad_params(format!("level: expected 0 to {MAX_LOCKDOWN}")))
+        }
+        Command::Lockdown(request) => {
+            let span = Duration::from_secs(request.seconds);
+            ok(console.ask(|reply| Errand::Lockdown(request.level, span, reply)).await?)
+        }
         Command::TokenMint(request) => ok(token::mint(console, request).await?),
         Command::TokenVerify(request) => ok(token::verify(console, request).await?),
         Command::TokenRevoke(request) => ok(token::revoke(console, request).await?),

@@ -13,11 +13,11 @@ pub mod listen;
 mod verbs;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::admin::answer::{Diff, Reloaded, Setting};
+use crate::admin::answer::{Diff, Lockdown, Reloaded, Setting};
 use crate::admin::protocol::Failure;
 use crate::auth::mint;
 use crate::chat::Chat;
@@ -46,6 +46,10 @@ pub enum Errand {
     Reload(Reply<Result<Reloaded, Failure>>),
     /// The effective configuration, secrets masked, and a few words on where it came from.
     Config(Reply<(String, Vec<Setting>)>),
+    /// Tighter limits for a while; and how tight they are then.
+    Lockdown(u8, Duration, Reply<Lockdown>),
+    /// How tight they are.
+    Locked(Reply<Lockdown>),
     /// A token signed with the daemon's secret.
     Mint(mint::Claims, Reply<Result<String, Failure>>),
     /// Lets nobody in any more, and has who is connected come back elsewhere; how many those are.

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
 
-use super::{config, connection, conversation, follow, format, lifecycle, message, status, store, token, user};
+use super::{
+    complete, config, connection, conversation, follow, format, lifecycle, lockdown, message, status, store, token,
+    user,
+};
 
 /// Operates a running chatd
 ///
@@ -105,7 +108,22 @@ pub enum Command {
     Backup(store::Backup),
     Restore(store::Restore),
     Drain(lifecycle::Drain),
+    /// Check that the daemon has what it needs: exit status 1 where a check fails
+    Doctor,
+    Lockdown(lockdown::Lockdown),
     Shutdown(lifecycle::Shutdown),
+    /// The script by which a shell completes commands, users, conversations and connections
+    #[command(after_help = "Examples:
+  chatctl completions bash > /etc/bash_completion.d/chatctl
+  source <(chatctl completions zsh)
+  chatctl completions fish > ~/.config/fish/completions/chatctl.fish")]
+    Completions {
+        shell: complete::Shell,
+    },
+    /// The manual page of a command, for `man -l -`
+    Man {
+        command: Vec<String>,
+    },
 }
 
 #[cfg(test)]

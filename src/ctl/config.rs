@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as Arguments, Subcommand};
+use clap_complete::engine::ArgValueCompleter;
 use serde_json::json;
 
 use super::client::decode;
@@ -10,7 +11,7 @@ use super::error::Error;
 use super::format::{clean, millis};
 use super::output::Tint;
 use super::table::Table;
-use super::{Desk, beside};
+use super::{Desk, beside, complete};
 use crate::admin::answer::{Change, Configuration, Diff, Reloaded, Setting};
 use crate::admin::protocol::{self, Failure};
 use crate::admin::request::Nothing;
@@ -42,7 +43,10 @@ pub enum Command {
     /// What a reload would change, and what would need a restart
     Diff,
     /// The value of one key, as TOML
-    Get { key: String },
+    Get {
+        #[arg(add = ArgValueCompleter::new(complete::keys))]
+        key: String,
+    },
     /// Every key with what it takes, its default, and whether a reload takes it
     Schema,
 }

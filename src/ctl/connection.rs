@@ -1,14 +1,15 @@
 //! `chatctl connection`.
 
 use clap::Subcommand;
+use clap_complete::engine::ArgValueCompleter;
 
-use super::Desk;
 use super::client::decode;
 use super::error::Error;
 use super::fields::Fields;
 use super::format::{ago, bytes, clean, count};
 use super::table::Table;
 use super::user::report;
+use super::{Desk, complete};
 use crate::admin::answer::{ConnectionLine, ConnectionList, Kicked};
 use crate::admin::protocol;
 use crate::admin::request;
@@ -27,9 +28,13 @@ pub enum Command {
         limit: u32,
     },
     /// One connection: user, device, transport, address, traffic, buffer
-    Show { connection: String },
+    Show {
+        #[arg(add = ArgValueCompleter::new(complete::connections))]
+        connection: String,
+    },
     /// Disconnect one device; it may come back at once
     Kick {
+        #[arg(add = ArgValueCompleter::new(complete::connections))]
         connection: String,
         /// What the device is told
         #[arg(long)]

@@ -1,6 +1,7 @@
 //! `chatctl conversation`.
 
 use clap::{Args as Arguments, Subcommand};
+use clap_complete::engine::ArgValueCompleter;
 use serde_json::json;
 
 use super::client::decode;
@@ -10,7 +11,7 @@ use super::format::{ago, clean, count};
 use super::output::Tint;
 use super::table::Table;
 use super::user::{Page, report};
-use super::{Desk, message, text};
+use super::{Desk, complete, message, text};
 use crate::admin::answer::{Conversation, ConversationDetail, ConversationPage, Deleted, History, Member, MemberPage};
 use crate::admin::protocol;
 use crate::admin::request;
@@ -23,6 +24,7 @@ pub enum Command {
     List(List),
     /// One conversation: members, messages, who is here
     Show {
+        #[arg(add = ArgValueCompleter::new(complete::conversations))]
         conversation: String,
     },
     Create(Create),
@@ -79,6 +81,7 @@ pub struct Create {
 /// What was said: the last messages, or those around a place
 #[derive(Debug, Arguments)]
 pub struct HistoryArgs {
+    #[arg(add = ArgValueCompleter::new(complete::conversations))]
     conversation: String,
     /// Only messages after this seq
     #[arg(long, value_name = "SEQ")]
@@ -94,6 +97,7 @@ pub struct HistoryArgs {
 /// Say something as the server: a message of the type `system`
 #[derive(Debug, Arguments)]
 pub struct Send {
+    #[arg(add = ArgValueCompleter::new(complete::conversations))]
     conversation: String,
     /// What to say; `-` reads it from standard input
     content: String,

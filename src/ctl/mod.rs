@@ -5,19 +5,22 @@
 //! runs, is done by the `chatd` beside this program ([`beside`]).
 
 mod args;
-mod base64;
 mod beside;
 mod client;
+mod complete;
 mod config;
 mod connection;
 mod conversation;
+mod doctor;
 mod error;
 mod fields;
 mod follow;
 mod format;
 mod lifecycle;
+mod lockdown;
 mod message;
 mod output;
+mod person;
 mod progress;
 mod status;
 mod store;
@@ -29,7 +32,8 @@ mod user;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
+use clap_complete::CompleteEnv;
 
 use args::{Args, Command};
 use client::Client;
@@ -38,6 +42,7 @@ use output::Output;
 
 /// The entry point of the `chatctl` binary.
 pub fn main() -> ExitCode {
+    CompleteEnv::with_factory(Args::command).var(complete::VARIABLE).complete();
     let args = Args::parse();
     let output = Output::new(&args.global);
     let desk = Desk { socket: args.global.socket, timeout: args.global.timeout.0, yes: args.global.yes, output };
@@ -93,6 +98,10 @@ fn run(command: Command, desk: &Desk) -> Result<(), Error> {
         Command::Conversation(command) => conversation::run(desk, command),
         Command::Message(command) => message::run(desk, command),
         Command::Token(command) => token::run(desk, command),
+        Command::Doctor => doctor::doctor(desk),
+        Command::Lockdown(args) => lockdown::lockdown(desk, &args),
+        Command::Completions { shell } => complete::completions(desk, shell),
+        Command::Man { command } => complete::man(desk, &command),
         Command::Log(args) => follow::log(desk, args),
         Command::Events(args) => follow::events(desk, args),
         Command::Store(command) => store::run(desk, command),

@@ -65,6 +65,11 @@ pub fn status(desk: &Desk) -> Result<(), Error> {
     out.line(&format!("  Store       {}", store(stats)));
     out.line(&format!("  Config      {}", status.config));
     out.line(&format!("  Listening   {}", status.listen.join(", ")));
+    if status.lockdown.level > 0 {
+        let until = status.lockdown.until.as_deref().map(super::format::ago).unwrap_or_default();
+        out.warning(&format!("lockdown at level {}; it ends {until}", status.lockdown.level));
+        out.next("chatctl lockdown 0");
+    }
     for part in status.parts.iter().filter(|part| !part.ok) {
         out.warning(&format!("{}: {}", part.name, part.detail));
         out.next("chatctl log --level warn");

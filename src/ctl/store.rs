@@ -6,6 +6,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use clap::{Args as Arguments, Subcommand};
 use serde_json::json;
 
@@ -14,7 +16,7 @@ use super::error::Error;
 use super::format::{bytes, count};
 use super::progress::Progress;
 use super::user::report;
-use super::{Desk, base64, beside};
+use super::{Desk, beside};
 use crate::admin::answer::{BackupBegun, Checked, Pruned};
 use crate::admin::protocol::{self, Flow};
 use crate::admin::request::Nothing;
@@ -175,7 +177,7 @@ fn receive(client: &mut Client, out: &mut impl Write, progress: &mut Progress) -
     loop {
         match client.next_flow()? {
             Flow::Item(piece) => {
-                let piece = piece.as_str().and_then(base64::decode);
+                let piece = piece.as_str().and_then(|piece| STANDARD.decode(piece).ok());
                 let piece = piece.ok_or_else(|| Error::Unreadable("a piece of the backup".into()))?;
                 out.write_all(&piece).map_err(|error| Error::failed(format!("the copy cannot be written: {error}")))?;
                 progress.advance(piece.len() as u64);

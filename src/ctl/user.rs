@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args as Arguments, Subcommand};
+use clap_complete::engine::ArgValueCompleter;
 use serde_json::{Value, json};
 
 use super::client::decode;
@@ -12,7 +13,7 @@ use super::format::{ago, clean, count, parse_span, span};
 use super::output::Tint;
 use super::table::Table;
 use super::text;
-use super::{Desk, fields::Fields};
+use super::{Desk, complete, fields::Fields, person};
 use crate::admin::answer::{Kicked, Notified, Pardoned, Sanctioned, Term, UserDetail, UserLine, Users};
 use crate::admin::protocol;
 use crate::admin::request::{self, Only};
@@ -33,6 +34,9 @@ pub enum Command {
     Mute(Mute),
     Unmute(Pardon),
     Notify(Notify),
+    Export(person::Export),
+    #[command(visible_alias = "rm")]
+    Delete(person::Delete),
 }
 
 #[derive(Debug, Arguments)]
@@ -70,6 +74,7 @@ pub struct Page {
   chatctl kick alice --reason 'log in again, please'
   chatctl kick alice --device phone")]
 pub struct Kick {
+    #[arg(add = ArgValueCompleter::new(complete::users))]
     user: String,
     /// What the devices are told
     #[arg(long)]
@@ -102,6 +107,7 @@ pub struct Mute {
 
 #[derive(Debug, Arguments)]
 struct Sanction {
+    #[arg(add = ArgValueCompleter::new(complete::users))]
     user: String,
     /// How long, such as 90s, 2h or 7d [default: until somebody ends it]
     #[arg(long = "for", value_name = "SPAN", value_parser = parse_span)]
@@ -110,7 +116,7 @@ struct Sanction {
     #[arg(long, conflicts_with = "conversation")]
     reason: Option<String>,
     /// Only in this conversation
-    #[arg(long, value_name = "ID", alias = "in")]
+    #[arg(long, value_name = "ID", alias = "in", add = ArgValueCompleter::new(complete::conversations))]
     conversation: Option<String>,
     /// Also for a user who was never here
     #[arg(long)]
@@ -120,15 +126,17 @@ struct Sanction {
 /// End a ban or a mute before its time
 #[derive(Debug, Arguments)]
 pub struct Pardon {
+    #[arg(add = ArgValueCompleter::new(complete::users))]
     user: String,
     /// The one in this conversation
-    #[arg(long, value_name = "ID", alias = "in")]
+    #[arg(long, value_name = "ID", alias = "in", add = ArgValueCompleter::new(complete::conversations))]
     conversation: Option<String>,
 }
 
 /// Put an entry into a user's inbox, which all of their devices get
 #[derive(Debug, Arguments)]
 pub struct Notify {
+    #[arg(add = ArgValueCompleter::new(complete::users))]
     user: String,
     /// What to say; `-` reads it from standard input
     message: String,
@@ -147,7 +155,7 @@ pub struct Broadcast {
     #[arg(long)]
     title: Option<String>,
     /// Only to this user, connected or not; may be repeated
-    #[arg(long, value_name = "USER")]
+    #[arg(long, value_name = "USER", add = ArgValueCompleter::new(complete::users))]
     to: Vec<String>,
 }
 
@@ -161,6 +169,8 @@ pub fn run(desk: &Desk, command: Command) -> Result<(), Error> {
         Command::Mute(args) => mute(desk, args.what),
         Command::Unmute(args) => pardon(desk, args, "mute"),
         Command::Notify(args) => notify(desk, args),
+        Command::Export(args) => person::export(desk, args),
+        Command::Delete(args) => person::delete(desk, args),
     }
 }
 
@@ -242,7 +252,6 @@ fn show(desk: &Desk, user: String) -> Result<(), Error> {
     fields.row("status", format!("{}{text}", user.status));
     fields.row("last seen", user.last_seen.as_deref().map_or_else(|| "never gone yet".into(), ago));
     fields.row("conversations", count(user.conversations));
-    fields.row("messages", count(user.messages));
     fields.row("unread inbox", count(user.unread_notifications));
     for (name, term) in [("banned", &user.ban), ("muted", &user.mute)] {
         if let Some(term) = term {

@@ -20,6 +20,11 @@ impl Running {
                 service::reloaded(outcome.is_ok());
                 drop(reply.send(outcome));
             }
+            Errand::Lockdown(level, span, reply) => {
+                self.lock_down(level, span);
+                drop(reply.send(self.shown_lockdown()));
+            }
+            Errand::Locked(reply) => drop(reply.send(self.shown_lockdown())),
             Errand::Config(reply) => drop(reply.send((self.loaded.sources.summary(), self.settings()))),
             // The loop that owns the rooms does these.
             Errand::Drain(_) | Errand::Shutdown(_) => {}

@@ -5,6 +5,7 @@ mod config;
 mod descriptors;
 mod errands;
 mod exit;
+mod lockdown;
 mod logging;
 mod memory;
 mod reload;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::config::{self, Change, Inputs, Loaded, Problems};
+use super::lockdown::Lockdown;
 use super::logging;
 use crate::auth::mint::{self, MintError};
 use crate::auth::{self, Verifier};
@@ -48,6 +49,7 @@ pub struct Running {
     pub log: logging::Handle,
     /// The limit of open files.
     pub descriptors: usize,
+    pub lockdown: Option<Lockdown>,
 }
 
 impl Running {
@@ -88,12 +90,12 @@ impl Running {
         self.live.verifier.store(Arc::new(verifier));
         self.live.auth.store(Arc::new(config.auth.clone()));
         self.live.chat.store(Arc::new(config.chat.clone()));
-        self.live.limits.store(Arc::new(config.limits.clone()));
         self.live.cors.store(Arc::new(config.cors.clone()));
         self.live.compression.store(Arc::new(config.compression.clone()));
         self.live.tls.store(Arc::new(tls));
         self.live.proxies.store(Arc::new(config.server.trusted_proxies.clone()));
         self.loaded = reload.loaded;
+        self.apply_limits();
         Ok(reload.changes)
     }
 }

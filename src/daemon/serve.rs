@@ -81,7 +81,8 @@ pub fn run(inputs: Inputs, loaded: Loaded, state_dir: PathBuf, log: logging::Han
     let live = Live::new(&loaded.config, verifier, tls);
     let descriptors = descriptors::raise();
     descriptors::warn(descriptors, loaded.config.limits.connections);
-    let code = runtime.block_on(serve(Running { inputs, loaded, state_dir, live, log, descriptors }));
+    let running = Running { inputs, loaded, state_dir, live, log, descriptors, lockdown: None };
+    let code = runtime.block_on(serve(running));
     // What is left are connections that were cut; nothing of theirs is waited for.
     runtime.shutdown_timeout(Duration::from_millis(100));
     code
@@ -139,8 +140,13 @@ async fn serve(mut running: Running) -> ExitCode {
     let (desk, mut errands) = mpsc::channel(MAX_ERRANDS);
     let journal = Arc::clone(&running.log.journal);
     let desk = admin.map(|listener| open_desk(listener, &house, desk, journal));
+    let mut seconds = tokio::time::interval(Duration::from_secs(1));
     loop {
         let wish = tokio::select! {
+            _ = seconds.tick() => {
+                running.end_lockdown();
+                continue;
+            }
             Some(wish) = wishes.recv() => wish,
             Some(errand) = errands.recv() => match errand {
                 Errand::Shutdown(reply) => {
@@ -157,7 +163,6 @@ async fn serve(mut running: Running) -> ExitCode {
                     continue;
                 }
             },
-            else => break,
         };
         match wish {
             Wish::Reload => {

@@ -23,13 +23,6 @@ pub struct ConversationFilter {
     pub limit: u32,
 }
 
-/// How much there is of one user.
-#[derive(Clone, Copy, Debug)]
-pub struct Footprint {
-    pub conversations: u64,
-    pub messages: u64,
-}
-
 impl Query<'_> {
     pub fn knows_user(&self, user: &UserId) -> Result<bool, Error> {
         Ok(self.user_key(user)?.is_some())
@@ -38,7 +31,7 @@ impl Query<'_> {
     /// Users by their ids behind `after`.
     pub fn users(&self, prefix: &str, after: &str, limit: u32) -> Result<Vec<UserId>, Error> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT uid FROM users WHERE uid > ?1 AND substr(uid, 1, length(?2)) = ?2 ORDER BY uid LIMIT ?3",
+            "SELECT uid FROM users WHERE uid > ?1 AND uid >= ?2 AND substr(uid, 1, length(?2)) = ?2 ORDER BY uid LIMIT ?3",
         )?;
         let found = statement.query_map(params![after, prefix, limit], |row| row.get(0))?;
         Ok(found.collect::<Result<_, _>>()?)
@@ -59,19 +52,18 @@ impl Query<'_> {
         Ok(found.collect::<Result<_, _>>()?)
     }
 
-    pub fn footprint(&self, user: &UserId) -> Result<Footprint, Error> {
-        let key = self.user_key(user)?;
-        let number = |sql: &str| self.connection.prepare_cached(sql)?.query_row([key], |row| row.get::<_, u64>(0));
-        Ok(Footprint {
-            conversations: number("SELECT COUNT(*) FROM members WHERE user = ?1")?,
-            messages: number("SELECT COUNT(*) FROM messages WHERE sender = ?1 AND deleted_at IS NULL")?,
-        })
+    /// In how many conversations a user is.
+    pub fn membership_count(&self, user: &UserId) -> Result<u64, Error> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT COUNT(*) FROM members WHERE user = (SELECT id FROM users WHERE uid = ?1)")?;
+        Ok(statement.query_row([user], |row| row.get(0))?)
     }
 
     pub fn conversations(&self, filter: &ConversationFilter) -> Result<Vec<Conversation>, Error> {
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT {} FROM conversations c LEFT JOIN users o ON o.id = c.owner \
-             WHERE c.cid > ?1 AND c.cid >= char(1) AND substr(c.cid, 1, length(?2)) = ?2 AND (?3 IS NULL OR c.kind = ?3) \
+             WHERE c.cid > ?1 AND c.cid >= ?2 AND c.cid >= char(1) AND substr(c.cid, 1, length(?2)) = ?2 AND (?3 IS NULL OR c.kind = ?3) \
                AND (?4 IS NULL OR EXISTS (SELECT 1 FROM members m JOIN users u ON u.id = m.user \
                     WHERE m.conversation = c.id AND u.uid = ?4)) \
              ORDER BY c.cid LIMIT ?5",

@@ -45,7 +45,6 @@ answers! {
         status_text: Option<String>,
         last_seen: Option<String>,
         conversations: u64,
-        messages: u64,
         unread_notifications: u64,
         ban: Option<Term>,
         mute: Option<Term>,
@@ -68,6 +67,9 @@ answers! {
 
     /// `user.unban`, `user.unmute`
     Pardoned { user: String, conversation: Option<String>, }
+
+    /// `user.delete`
+    Erased { user: String, messages: u64, conversations: u64, }
 
     /// `user.notify`, `broadcast`
     Notified { users: usize, }

@@ -17,6 +17,7 @@ pub struct Status {
     pub config: String,
     pub listen: Vec<String>,
     pub parts: Vec<Part>,
+    pub lockdown: Lockdown,
     pub stats: Stats,
 }
 
@@ -191,4 +192,38 @@ pub struct Draining {
 #[serde(rename_all = "camelCase")]
 pub struct LogLines {
     pub lines: Vec<serde_json::Value>,
+}
+
+/// `doctor`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Diagnosis {
+    pub findings: Vec<Finding>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Finding {
+    pub part: String,
+    pub verdict: Verdict,
+    pub detail: String,
+    /// What to do about it.
+    pub advice: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    Good,
+    Doubtful,
+    Bad,
+}
+
+/// `lockdown`; also in `status`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lockdown {
+    /// 0: none.
+    pub level: u8,
+    pub until: Option<String>,
 }

@@ -3,10 +3,12 @@
 
 mod broadcast;
 mod conversation;
+mod erase;
 mod kick;
 mod message;
 mod sanction;
 mod tokens;
 mod user;
 
+pub use self::erase::Messages;
 pub use self::kick::Whom;

@@ -5,7 +5,6 @@ use crate::domain::error::Error;
 use crate::domain::id::UserId;
 use crate::domain::presence::Status;
 use crate::domain::time::Time;
-use crate::store::Footprint;
 
 /// What is known of a user, whatever they show to others.
 #[derive(Clone, Debug)]
@@ -14,7 +13,7 @@ pub struct Profile {
     pub status: Status,
     pub text: Option<String>,
     pub last_seen: Option<Time>,
-    pub footprint: Footprint,
+    pub conversations: u64,
     pub unread: u64,
 }
 
@@ -41,8 +40,8 @@ impl Chat {
                     Some((standing, devices)) => (standing.status, standing.text, devices),
                     None => (stored.status.unwrap_or_default(), stored.text, 0),
                 };
-                let (footprint, unread) = (query.footprint(&user)?, query.unread_notifications(&user)?);
-                Ok(Profile { devices, status, text, last_seen: stored.last_seen, footprint, unread })
+                let (conversations, unread) = (query.membership_count(&user)?, query.unread_notifications(&user)?);
+                Ok(Profile { devices, status, text, last_seen: stored.last_seen, conversations, unread })
             })
             .await
     }

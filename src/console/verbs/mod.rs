@@ -2,9 +2,11 @@
 
 pub mod connection;
 pub mod conversation;
+pub mod doctor;
 pub mod follow;
 pub mod message;
 pub mod near;
+pub mod person;
 pub mod status;
 pub mod store;
 pub mod token;

@@ -10,6 +10,7 @@ use crate::console::{Console, Errand, refused};
 
 pub async fn status(console: &Console) -> Result<Status, Failure> {
     let (config, _) = console.ask(Errand::Config).await?;
+    let lockdown = console.ask(Errand::Locked).await?;
     let stats = stats(console).await?;
     let parts = vec![store_part(&stats.store), room_part(console)];
     let state = match () {
@@ -29,6 +30,7 @@ pub async fn status(console: &Console) -> Result<Status, Failure> {
         config,
         listen: console.listen.clone(),
         parts,
+        lockdown,
         stats,
     })
 }

@@ -77,8 +77,7 @@ pub async fn show(console: &Console, request: request::User) -> Result<UserDetai
         status: shown.into(),
         status_text: profile.text,
         last_seen: profile.last_seen.map(|at| at.to_string()),
-        conversations: profile.footprint.conversations,
-        messages: profile.footprint.messages,
+        conversations: profile.conversations,
         unread_notifications: profile.unread,
         ban: term(sanction.ban, now),
         mute: term(sanction.mute, now),
@@ -89,7 +88,7 @@ pub async fn show(console: &Console, request: request::User) -> Result<UserDetai
 
 /// # Errors
 /// Where nobody has ever named the user.
-async fn known(console: &Console, name: &str) -> Result<UserId, Failure> {
+pub async fn known(console: &Console, name: &str) -> Result<UserId, Failure> {
     let user = user_id(name)?;
     match console.chat.expect_user(&user).await {
         Ok(()) => Ok(user),

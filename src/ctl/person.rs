@@ -1,0 +1,110 @@
+//! `chatctl user export` and `chatctl user delete`.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+
+use clap::{Args as Arguments, ValueEnum};
+use clap_complete::engine::ArgValueCompleter;
+use serde_json::{Value, json};
+
+use super::error::Error;
+use super::format::{clean, count};
+use super::user::report;
+use super::{Desk, complete};
+use crate::admin::answer::{Erased, UserDetail};
+use crate::admin::protocol::{Command, Flow};
+use crate::admin::request;
+
+/// Write all that there is of a user, a line of JSON each
+///
+/// The first line is the profile; conversations, the inbox, and every message follow.
+#[derive(Debug, Arguments)]
+pub struct Export {
+    #[arg(add = ArgValueCompleter::new(complete::users))]
+    user: String,
+    /// Where to write it; `-` is standard output
+    #[arg(default_value = "-")]
+    file: PathBuf,
+}
+
+/// Erase a user: presence, inbox, reactions, memberships, and what they said
+///
+/// What others wrote about them stays, and so does a ban. Whoever still has a token comes back as a new user: ban them, or
+/// revoke their tokens, first.
+#[derive(Debug, Arguments)]
+#[command(after_help = "Examples:
+  chatctl user export alice alice.jsonl
+  chatctl token revoke --user alice
+  chatctl user delete alice --messages anonymise")]
+pub struct Delete {
+    #[arg(add = ArgValueCompleter::new(complete::users))]
+    user: String,
+    /// What becomes of the messages
+    #[arg(long, value_enum, default_value_t = Fate::Tombstone)]
+    messages: Fate,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Fate {
+    /// What was said is deleted as well
+    Tombstone,
+    /// What was said stays, without the name
+    Anonymise,
+}
+
+pub fn export(desk: &Desk, args: Export) -> Result<(), Error> {
+    let mut client = desk.connect()?;
+    let profile = client.ask(&Command::UserExport(request::User { user: args.user }))?;
+    let failed = |error: io::Error| Error::failed(format!("{}: {error}", args.file.display()));
+    let mut out: Box<dyn Write> = if args.file.as_os_str() == "-" {
+        Box::new(io::stdout().lock())
+    } else {
+        // What it holds is for nobody else.
+        let open = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&args.file);
+        Box::new(io::BufWriter::new(open.map_err(failed)?))
+    };
+    let mut write = |value: &Value| writeln!(out, "{value}");
+    let mut lines = 1_u64;
+    let mut written = write(&json!({ "user": profile }));
+    loop {
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+            outcome => outcome.map_err(failed)?,
+        }
+        match client.next_flow()? {
+            Flow::Item(item) => {
+                lines += 1;
+                written = write(&item);
+            }
+            Flow::Missed(_) => return Err(Error::Unreadable("a part of the export is missing".into())),
+            Flow::End => break,
+            Flow::Failed(failure) => return Err(Error::Refused(failure)),
+        }
+    }
+    out.flush().map_err(failed)?;
+    drop(out);
+    if args.file.as_os_str() != "-" {
+        desk.output.done(&format!("{} lines in {}", count(lines), args.file.display()));
+    }
+    Ok(())
+}
+
+pub fn delete(desk: &Desk, args: Delete) -> Result<(), Error> {
+    let mut client = desk.connect()?;
+    client.wait_for_ever();
+    let named = request::User { user: args.user.clone() };
+    let found: UserDetail = client.call(&Command::UserShow(named))?;
+    let (fate, messages) = match args.messages {
+        Fate::Tombstone => ("and everything they said", "tombstone"),
+        Fate::Anonymise => ("and take their name off what they said", "anonymise"),
+    };
+    let places = format!("{} conversations", count(found.conversations));
+    desk.confirm(&format!("erase {} from {places}, {fate}", clean(&found.user)))?;
+    let request = request::UserDelete { user: args.user, messages: messages.into() };
+    let answer = client.ask(&Command::UserDelete(request))?;
+    report(desk, answer, |erased: Erased| {
+        format!("{} is gone from {} conversations, {} messages", erased.user, erased.conversations, erased.messages)
+    })
+}

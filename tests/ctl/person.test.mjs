@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict'
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { chat, pluck, range, words } from '../common/harness.mjs'
+
+async function past(scene) {
+  const [alice, bob] = await scene.users('alice', 'bob')
+  const group = await scene.create(alice, [bob])
+  const { conversation } = await alice.ok('conversation:create', { type: 'direct', members: ['bob'] })
+  await bob.nextIn('conversation:updated', conversation.id)
+  const said = []
+  for (const n of range(1, 5)) said.push(await alice.say(n % 2 ? group : conversation.id, words()))
+  const answer = await bob.say(group, words('hello @alice'))
+  await alice.ok('message:react', { messageId: answer.id, emoji: '👍' })
+  return { alice, bob, group, direct: conversation.id, said, answer }
+}
+
+chat('an export has all that there is of a person', async (scene) => {
+  const { operator, daemon } = scene
+  const { group, direct, said } = await past(scene)
+  const file = join(daemon.dir, 'alice.jsonl')
+  assert.match(await operator.ok('user', 'export', 'alice', file), /lines in/)
+  assert.equal(statSync(file).mode & 0o777, 0o600)
+  const lines = readFileSync(file, 'utf8').trim().split('\n').map((line) => JSON.parse(line))
+  assert.equal(lines[0].user.user, 'alice')
+  const of = (kind) => lines.map((line) => line[kind]).filter(Boolean)
+  assert.deepEqual(pluck(of('conversation'), 'id').sort(), [group, direct].sort())
+  assert.deepEqual(pluck(of('message'), 'id'), pluck(said, 'id'))
+  assert.deepEqual(pluck(of('notification'), 'type'), ['mention'])
+  assert.equal((await operator.ok('user', 'export', 'alice')).trim().split('\n').length, lines.length)
+  assert.match(await operator.fails(5, 'user', 'export', 'alicia'), /did you mean "alice"/)
+})
+
+chat('a person is erased with what they said', async (scene) => {
+  const { operator } = scene
+  const { alice, bob, group, direct, said, answer } = await past(scene)
+  assert.match(await operator.fails(2, 'user', 'delete', 'alice'), /to erase alice from 2 conversations, and everything they said needs a yes/)
+  assert.deepEqual(await operator.json('user', 'delete', 'alice', '--yes'), { user: 'alice', messages: 5, conversations: 2 })
+  await alice.ended()
+  await alice.next('error')
+  for (const { id } of said) {
+    const { senderId, content } = await bob.next('message:deleted', (message) => message.id === id)
+    assert.match(senderId, /^deleted-/)
+    assert.equal(content, null)
+  }
+  const history = await bob.history(group)
+  assert.deepEqual(pluck(history, 'seq'), range(1, 4), 'the order has no hole')
+  assert.deepEqual(history.find(({ id }) => id === answer.id).reactions ?? {}, {})
+  const { conversations } = await bob.ok('conversation:list', {})
+  assert.equal(conversations.find(({ id }) => id === group).ownerId, 'bob')
+  assert.equal((await bob.ok('conversation:members', { conversationId: direct })).members.length, 1)
+  assert.ok(!(await operator.json('user', 'list')).users.some(({ user }) => user === 'alice'))
+  assert.deepEqual(await operator.json('store', 'check'), { sound: true, problems: [] })
+  const again = await scene.connect('alice')
+  assert.deepEqual((await again.ok('conversation:list', {})).conversations, [])
+  await again.ok('conversation:create', { type: 'direct', members: ['bob'] })
+})
+
+chat('a person is erased and what they said stays without the name; a ban stays too', async (scene) => {
+  const { operator } = scene
+  const { alice, bob, group } = await past(scene)
+  await operator.ok('user', 'ban', 'alice')
+  assert.equal((await alice.next('error')).code, 'BANNED')
+  await operator.ok('user', 'delete', 'alice', '--messages', 'anonymise', '--yes')
+  const left = (await bob.history(group)).filter(({ senderId }) => senderId !== 'bob')
+  assert.equal(left.length, 3)
+  assert.ok(left.every(({ senderId, content }) => senderId.startsWith('deleted-') && content))
+  assert.match(await scene.refused('alice'), /^BANNED/)
+})
