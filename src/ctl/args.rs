@@ -7,8 +7,7 @@ use std::time::Duration;
 use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
 
 use super::{
-    complete, config, connection, conversation, follow, format, lifecycle, lockdown, message, status, store, token,
-    user,
+    complete, config, connection, conversation, follow, format, lifecycle, lockdown, message, status, store, token, top, user,
 };
 
 /// Operates a running chatd
@@ -86,6 +85,7 @@ pub enum Command {
     /// The daemon at a glance: health, load, and what is wrong
     Status,
     Stats(status::StatsArgs),
+    Top(top::Top),
     Reload(config::ReloadArgs),
     #[command(subcommand)]
     Config(config::Command),

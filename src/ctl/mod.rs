@@ -27,6 +27,7 @@ mod store;
 mod table;
 mod text;
 mod token;
+mod top;
 mod user;
 
 use std::io::IsTerminal;
@@ -89,6 +90,7 @@ fn run(command: Command, desk: &Desk) -> Result<(), Error> {
     match command {
         Command::Status => status::status(desk),
         Command::Stats(args) => status::stats(desk, &args),
+        Command::Top(args) => top::top(desk, &args),
         Command::Reload(args) => config::reload(desk, &args),
         Command::Config(command) => config::run(desk, command),
         Command::User(command) => user::run(desk, command),
