@@ -167,30 +167,47 @@ async fn respond(line: &[u8], peer: &Peer, console: &Arc<Console>) -> Option<Out
     request.id.map(|id| (Some(id), outcome))
 }
 
-/// Runs a command; what changes something leaves a line in the log.
+/// Runs a command; what changes something leaves a line in the log, and is done to its end even where its client has
+/// gone.
 async fn run(command: Command, peer: &Peer, console: &Arc<Console>) -> Result<Answer, Failure> {
-    let (method, changes, target) = (command.method(), command.changes(), target(&command.params()));
-    let outcome = dispatch::run(console, command).await;
-    if changes {
+    if !command.changes() {
+        return dispatch::run(console, command).await;
+    }
+    let (method, target) = (command.method(), target(command.method(), &command.params()));
+    let (working, uid, pid) = (Arc::clone(console), peer.uid, peer.pid);
+    let work = console.shared.tasks.spawn(async move {
+        let outcome = dispatch::run(&working, command).await;
         let said = match &outcome {
             Ok(_) => "done",
             Err(failure) => failure.data.kind.as_str(),
         };
         tracing::info!(
-            peer.uid = peer.uid,
-            peer.pid = peer.pid,
+            peer.uid = uid,
+            peer.pid = pid,
             command.name = method,
             command.target = target.as_deref(),
             command.outcome = said,
             "admin command"
         );
-    }
-    outcome
+        outcome
+    });
+    work.await.unwrap_or_else(|error| {
+        tracing::error!(%error, command.name = method, "an admin command panicked");
+        Err(Failure::refused("INTERNAL", "the daemon has a defect here: see its log"))
+    })
 }
 
 /// Whom or what a command is about, for the log: ids only, never a text that somebody wrote.
-fn target(params: &Value) -> Option<String> {
-    let named = ["user", "conversation", "message", "connection", "level"];
+fn target(method: &str, params: &Value) -> Option<String> {
+    let named: &[&str] = match method.split('.').next()? {
+        "user" => &["user", "conversation"],
+        "connection" => &["connection"],
+        "conversation" => &["conversation", "id", "owner"],
+        "message" => &["message"],
+        "token" => &["user"],
+        "lockdown" => &["level"],
+        _ => &[],
+    };
     let found = named.iter().filter_map(|name| match params.get(name)? {
         Value::String(text) => Some(format!("{name} {text}")),
         Value::Number(number) => Some(format!("{name} {number}")),
@@ -216,4 +233,22 @@ fn notification<T: serde::Serialize>(method: &str, params: &T) -> Vec<u8> {
 
 fn flow(flow: Flow) -> Vec<u8> {
     notification(STREAM, &flow)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::target;
+
+    #[test]
+    fn the_log_names_whom_a_command_is_about_and_no_text() {
+        let notice = json!({ "user": "ann", "message": "a secret", "title": "another" });
+        assert_eq!(target("user.notify", &notice).as_deref(), Some("user ann"));
+        assert_eq!(target("broadcast", &json!({ "message": "a secret" })), None);
+        assert_eq!(target("token.revoke", &json!({ "token": "a.b.c" })), None);
+        let said = json!({ "conversation": "lobby", "content": "a secret", "sender": "chatd" });
+        assert_eq!(target("conversation.send", &said).as_deref(), Some("conversation lobby"));
+        assert_eq!(target("lockdown", &json!({ "level": 2, "seconds": 9 })).as_deref(), Some("level 2"));
+    }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
 
 use super::{
-    complete, config, connection, conversation, follow, format, lifecycle, lockdown, message, status, store, token, top, user,
+    complete, config, connection, conversation, follow, format, lifecycle, lockdown, message, status, store, token,
+    top, user,
 };
 
 /// Operates a running chatd

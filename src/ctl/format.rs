@@ -64,8 +64,8 @@ pub fn rate(rate: f64) -> String {
         rate if rate >= 999_500.0 => format!("{:.1}M", rate / 1_000_000.0),
         rate if rate >= 9_995.0 => format!("{:.0}k", rate / 1_000.0),
         rate if rate >= 999.5 => format!("{:.1}k", rate / 1_000.0),
-        rate if rate >= 9.95 || rate < 0.05 => format!("{rate:.0}"),
-        rate => format!("{rate:.1}"),
+        rate if (0.05..9.95).contains(&rate) => format!("{rate:.1}"),
+        rate => format!("{rate:.0}"),
     }
 }
 

@@ -54,6 +54,9 @@ pub struct Mint {
     /// Where no daemon runs: the configuration whose secret signs
     #[arg(long, value_name = "FILE")]
     config: Option<OsString>,
+    /// Where no daemon runs: the state directory, with the secret that a daemon made for itself
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<OsString>,
 }
 
 /// Let a token, or all tokens that a user has by now, count no more; who lives by them is disconnected
@@ -115,6 +118,7 @@ fn mint_alone(args: Mint) -> Result<(), Error> {
     args.roles.into_iter().for_each(|role| option("--role", role.into()));
     args.claims.into_iter().for_each(|(name, value)| option("--claim", format!("{name}={value}").into()));
     args.config.into_iter().for_each(|file| option("--config", file));
+    args.state_dir.into_iter().for_each(|directory| option("--state-dir", directory));
     beside::run(arguments)
 }
 

@@ -190,7 +190,12 @@ impl View {
         let rows = table.iter().skip(1).enumerate().skip(from).take(room.saturating_sub(1));
         let whole = |line: &str| line.chars().take(width.into()).collect::<String>();
         for line in &head {
-            queue!(out, style::Print(whole(line)), terminal::Clear(terminal::ClearType::UntilNewLine), cursor::MoveToNextLine(1))?;
+            queue!(
+                out,
+                style::Print(whole(line)),
+                terminal::Clear(terminal::ClearType::UntilNewLine),
+                cursor::MoveToNextLine(1)
+            )?;
         }
         queue!(out, style::SetAttribute(style::Attribute::Dim), style::Print(whole(&table[0])))?;
         queue!(out, style::SetAttribute(style::Attribute::Reset))?;
@@ -236,7 +241,8 @@ impl View {
     }
 
     fn table(&self) -> Table {
-        let headings = ["CONNECTION", "USER", "DEVICE", "TRANSPORT", "ADDRESS", "SINCE", "EVENTS/S", "EVENTS", "WAITING"];
+        let headings =
+            ["CONNECTION", "USER", "DEVICE", "TRANSPORT", "ADDRESS", "SINCE", "EVENTS/S", "EVENTS", "WAITING"];
         let mut table = Table::new(&headings, &[6, 7, 8]);
         for (events_per_second, line) in &self.lines {
             let waiting = if line.behind { "behind".into() } else { bytes(line.waiting_bytes as u64) };

@@ -175,23 +175,33 @@ async fn serve(mut running: Running) -> ExitCode {
     }
     let drain_timeout = running.loaded.config.server.drain_timeout.0;
     service::stopping(drain_timeout);
+    // Whoever waits for an errand learns that nobody does it any more.
+    drop(errands);
     drain(house, desk, drain_timeout).await;
     ExitCode::SUCCESS
 }
 
 /// Lets operators in.
 fn open_desk(listener: Listener, house: &House, errands: mpsc::Sender<Errand>, journal: Arc<Journal>) -> Serving {
-    let node = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let console = Console {
         chat: Arc::clone(&house.chat),
         shared: Arc::clone(&house.shared),
         errands,
         journal,
-        node: node.trim().to_owned(),
+        node: host_name(),
         listen: house.server.addresses().to_vec(),
         started: (Moment::now(), Time::now()),
     };
     listener.serve(Arc::new(console))
+}
+
+/// The machine's name. Its file in `/proc` is hidden from the unit.
+fn host_name() -> String {
+    let mut name = [0_u8; 256];
+    // SAFETY: the buffer is writable for its length, of which the last byte stays zero.
+    let outcome = unsafe { libc::gethostname(name.as_mut_ptr().cast(), name.len() - 1) };
+    let end = name.iter().position(|byte| *byte == 0).unwrap_or_default();
+    if outcome == 0 { String::from_utf8_lossy(&name[..end]).into_owned() } else { "unknown".into() }
 }
 
 /// Where to open the demo page, and that it is open to everybody who reaches it.

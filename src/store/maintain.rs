@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
@@ -93,12 +94,25 @@ pub fn restore(config: &Config, state_dir: &Path, from: &Path) -> Result<Option<
     connection.close().map_err(|(_, error)| error)?;
     fs::set_permissions(&fresh, std::os::unix::fs::PermissionsExt::from_mode(0o600)).map_err(at(&fresh))?;
     File::open(&fresh).and_then(|file| file.sync_all()).map_err(at(&fresh))?;
+    adopt(&[&fresh, &path.with_extension("lock")], state_dir)?;
     let kept = keep(&path)?;
     fs::rename(&fresh, &path).map_err(at(&path))?;
     if let Some(directory) = path.parent() {
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(at(directory))?;
     }
     Ok(kept)
+}
+
+/// Gives files that root has made to whom the directory belongs: the daemon must be able to open them.
+fn adopt(files: &[&Path], directory: &Path) -> Result<(), MaintainError> {
+    let owner = fs::metadata(directory).map_err(at(directory))?;
+    for file in files.iter().filter(|file| file.exists()) {
+        let found = fs::metadata(file).map_err(at(file))?;
+        if found.uid() != owner.uid() {
+            std::os::unix::fs::chown(file, Some(owner.uid()), Some(owner.gid())).map_err(at(file))?;
+        }
+    }
+    Ok(())
 }
 
 /// Moves the database out of the way, with all that its log has.

@@ -180,10 +180,12 @@ test('without any key it makes a secret once, for the owner alone, and says how 
     await daemon.start()
     const { message } = await daemon.logged(/--user USER/)
     // The command that it names does what it says.
-    const [, command] = message.match(/(chatctl token mint|chatd token) --user USER/)
-    const minted = await run([...command.split(' ').slice(1), '--user', 'ann', '--config', daemon.configFile, '--state-dir', daemon.stateDir], { cwd: daemon.dir })
-    assert.equal(minted.code, 0, minted.stderr)
-    const token = daemon.keepSecret(minted.stdout.trim())
+    const [, ...command] = message.match(/chatctl (.*) --user USER/)[1].split(' ')
+    const token = daemon.keepSecret((await scene.operator.ok('token', ...command, '--user', 'ann')).trim())
+    const place = ['--config', daemon.configFile, '--state-dir', daemon.stateDir]
+    const alone = await run(['token', '--user', 'ann', ...place], { cwd: daemon.dir })
+    daemon.keepSecret(alone.stdout.trim())
+    assert.equal(alone.code, 0, alone.stderr)
     assert.equal((await scene.connect('ann', { token })).connected.userId, 'ann')
     const secretFile = readdirSync(daemon.stateDir).find((name) => /secret/.test(name))
     assert.ok(secretFile, readdirSync(daemon.stateDir).join(' '))

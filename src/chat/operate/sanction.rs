@@ -86,7 +86,14 @@ impl Chat {
         let is_void = sanction.is_void(Time::now());
         let (kept, target) = (sanction.clone(), user.clone());
         self.store
-            .write(move |tx| Ok(if is_void { tx.lift_sanction(&target)? } else { tx.set_sanction(&target, &kept)? }))
+            .write(move |tx| {
+                if is_void {
+                    tx.lift_sanction(&target)?;
+                } else {
+                    tx.set_sanction(&target, &kept)?;
+                }
+                Ok(())
+            })
             .await?;
         if is_void {
             self.sanctions.lift(user);

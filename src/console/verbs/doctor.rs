@@ -30,7 +30,6 @@ pub async fn examine(console: &Console) -> Result<Diagnosis, Failure> {
     });
     findings.extend(console.chat.store().path().parent().and_then(disk));
     findings.extend(files(console, &settings));
-    findings.push(clock());
     let behind = console.chat.roster().behind().len();
     findings.push(match behind {
         0 => finding("devices", Verdict::Good, "all keep up with reading".into(), None),
@@ -89,24 +88,4 @@ fn files(console: &Console, settings: &[Setting]) -> Option<Finding> {
         true => finding("files", Verdict::Good, shown, None),
         false => finding("files", Verdict::Doubtful, shown, Some("raise LimitNOFILE= of the unit, or lower the limit")),
     })
-}
-
-/// Whether something keeps the clock true: tokens are held against it.
-fn clock() -> Finding {
-    // SAFETY: all-zero bytes are a valid `timex`, which asks for nothing to be changed.
-    let mut state: libc::timex = unsafe { std::mem::zeroed() };
-    // SAFETY: the pointer is valid for the call.
-    match unsafe { libc::adjtimex(&raw mut state) } {
-        -1 => finding("clock", Verdict::Doubtful, "its state cannot be read".into(), None),
-        libc::TIME_ERROR => {
-            let advice = "tokens are held against it: see timedatectl";
-            finding(
-                "clock",
-                Verdict::Doubtful,
-                "nothing keeps it true, as far as the kernel knows".into(),
-                Some(advice),
-            )
-        }
-        _ => finding("clock", Verdict::Good, "kept true".into(), None),
-    }
 }
