@@ -11,6 +11,7 @@ const DEADLINE: Duration = Duration::from_secs(20);
 
 struct Service {
     directory: PathBuf,
+    runtime: PathBuf,
     socket: UnixDatagram,
     daemon: Child,
 }
@@ -22,17 +23,19 @@ impl Service {
         fs::create_dir_all(&directory).unwrap();
         fs::write(directory.join("config.toml"), "[server]\nlisten = ['127.0.0.1:0']\n").unwrap();
         // Not beside the rest: the path of a socket is bounded to 107 bytes.
-        let path = std::env::temp_dir().join(format!("chatd-notify-{name}-{}", std::process::id()));
-        let _ = fs::remove_file(&path);
+        let runtime = std::env::temp_dir().join(format!("chatd-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&runtime);
+        fs::create_dir_all(&runtime).unwrap();
+        let path = runtime.join("notify");
         let socket = UnixDatagram::bind(&path).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_chatd"));
         command.arg("--config").arg(directory.join("config.toml")).arg("--state-dir").arg(directory.join("state"));
-        command.env("NOTIFY_SOCKET", &path).stderr(Stdio::null());
+        command.env("NOTIFY_SOCKET", &path).env("RUNTIME_DIRECTORY", &runtime).stderr(Stdio::null());
         if let Some(limit) = watchdog {
             command.env("WATCHDOG_USEC", limit.as_micros().to_string());
         }
         let daemon = command.spawn().unwrap();
-        Service { directory, socket, daemon }
+        Service { directory, runtime, socket, daemon }
     }
 
     /// The next message, or nothing where none comes within `patience`.
@@ -60,9 +63,7 @@ impl Drop for Service {
     fn drop(&mut self) {
         let _ = self.daemon.kill();
         let _ = self.daemon.wait();
-        if let Some(path) = self.socket.local_addr().ok().and_then(|address| address.as_pathname().map(PathBuf::from)) {
-            let _ = fs::remove_file(path);
-        }
+        let _ = fs::remove_dir_all(&self.runtime);
     }
 }
 

@@ -137,6 +137,8 @@ async fn serve(mut running: Running) -> ExitCode {
     }
     tracing::info!(version = env!("CARGO_PKG_VERSION"), store = %house.chat.store().path().display(), "ready");
     service::ready();
+    // A sign of life before that would be one of a daemon that is still starting.
+    service::watch(&house.chat, &house.end);
     let (desk, mut errands) = mpsc::channel(MAX_ERRANDS);
     let journal = Arc::clone(&running.log.journal);
     let desk = admin.map(|listener| open_desk(listener, &house, desk, journal));
@@ -288,7 +290,6 @@ async fn build(running: &Running) -> Result<House, u8> {
 impl House {
     /// Starts what happens at intervals.
     fn start_clocks(&self, live: &Live) {
-        service::watch(&self.chat, &self.end);
         // Each on a clock of its own: a store that hangs must not keep devices from catching up.
         self.at_every_tick(|chat| async move { chat.expire_typing().await });
         self.at_every_tick(|chat| async move { chat.announce_departures().await });
