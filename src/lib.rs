@@ -10,6 +10,7 @@
 //! | 1 | `auth` | turns a token into an identity |
 //! | 1 | `store` | remembers, in SQLite |
 //! | 1 | `bus` | carries events to the nodes that deliver them |
+//! | 1 | `plugin` | runs scripts that decide on events |
 //! | 1 | `roster` | who is connected here and what they follow |
 //! | 2 | `chat` | the verbs: join, send, edit, read, history, … |
 //! | 3 | `session` | who a connection is and what it may still do |
@@ -37,6 +38,8 @@ mod demo;
 #[cfg(feature = "daemon")]
 mod domain;
 #[cfg(feature = "daemon")]
+mod plugin;
+#[cfg(feature = "daemon")]
 mod roster;
 #[cfg(feature = "daemon")]
 mod session;
@@ -48,6 +51,10 @@ mod wire;
 pub use ctl::main as chatctl;
 #[cfg(feature = "daemon")]
 pub use daemon::main as chatd;
+
+#[cfg(feature = "daemon")]
+#[doc(hidden)]
+pub use plugin::meter::Metered;
 
 /// For `tests/protocol/server.rs`, and no promise to anybody else.
 #[cfg(feature = "daemon")]

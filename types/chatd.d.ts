@@ -38,6 +38,7 @@ export type Code =
   | 'TOKEN_EXPIRED'
   | 'TOKEN_REVOKED'
   | 'BANNED'
+  | 'DENIED'
   | 'INVALID'
   | 'NOT_FOUND'
   | 'FORBIDDEN'
@@ -90,6 +91,16 @@ export interface IMessage {
   reactions?: Reactions
   editedAt?: Time
   deletedAt?: Time
+}
+
+/**
+ * A message outside of the order, which only its sender sees: one that waits for a moderator, one that a plugin keeps
+ * from the others, the answer to a command. There is none where no plugin is loaded.
+ */
+export interface IAside extends Omit<IMessage, 'seq'> {
+  seq: null
+  /** It waits for a moderator: let through, it comes again with its `seq`. */
+  pending?: true
 }
 
 export interface IConversation {
@@ -219,7 +230,8 @@ export interface Typing {
 }
 
 export interface Refusal {
-  code: Code
+  /** One of the protocol's, or one that a plugin brings. */
+  code: Code | (string & {})
   message: string
   /** With `RATE_LIMITED`. */
   retryAfterMs?: number
@@ -231,10 +243,10 @@ export interface ServerToClientEvents {
   /** The first event of every connection. */
   connected: (greeting: Connected) => void
   /** To every device that follows the conversation but the sending one. */
-  'message:new': (message: IMessage) => void
-  'message:updated': (message: IMessage) => void
+  'message:new': (message: IMessage | IAside) => void
+  'message:updated': (message: IMessage | IAside) => void
   /** `content` is null, `deletedAt` is set. */
-  'message:deleted': (message: IMessage) => void
+  'message:deleted': (message: IMessage | IAside) => void
   'message:reaction': (reaction: Reaction) => void
   /** To the sender: a device of the user has the message, and all before it. */
   'message:delivered': (mark: DeliveredMark) => void
@@ -298,11 +310,11 @@ export interface ClientToServerEvents {
   authenticate: Verb<{ token: string }, { userId: string; expiresAt: Time | null }>
 
   /** The answer means: it is on disk. */
-  'message:send': Verb<Draft, { message: IMessage; duplicate: boolean }>
+  'message:send': Verb<Draft, { message: IMessage | IAside; duplicate: boolean }>
   /** By the sender, for a while. */
-  'message:edit': Verb<OfMessage & { content: string }, { message: IMessage }>
+  'message:edit': Verb<OfMessage & { content: string }, { message: IMessage | IAside }>
   /** By the sender or a moderator. */
-  'message:delete': Verb<OfMessage, { message: IMessage }>
+  'message:delete': Verb<OfMessage, { message: IMessage | IAside }>
   'message:react': Verb<OfMessage & { emoji: string; remove?: boolean }, { reactions: Reactions }>
   /** This device has the message, and all before it. */
   'message:delivered': Verb<OfMessage, { seq: number }>
@@ -311,7 +323,7 @@ export interface ClientToServerEvents {
   /** Bounds are exclusive. Ascending by `seq`: with `after` alone the first ones behind it, else the last ones. */
   'message:history': Verb<
     InConversation & { before?: number; after?: number; limit?: number },
-    { messages: IMessage[]; hasMore: boolean }
+    { messages: (IMessage | IAside)[]; hasMore: boolean }
   >
   /** Newest first. */
   'message:search': Verb<

@@ -1,7 +1,7 @@
 //! The daemon.
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: chatd::Metered<mimalloc::MiMalloc> = chatd::Metered(mimalloc::MiMalloc);
 
 fn main() -> std::process::ExitCode {
     chatd::chatd()

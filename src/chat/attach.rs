@@ -73,10 +73,11 @@ impl Chat {
     pub async fn attach(
         &self,
         device: &Arc<Connection>,
+        actor: &Actor,
         status: Option<Status>,
         resume: Option<Resume>,
     ) -> Result<Attached, Error> {
-        let attached = self.bring_in(device, status, resume).await;
+        let attached = self.bring_in(device, actor, status, resume).await;
         if attached.is_err() {
             self.detach(device).await;
         }
@@ -86,6 +87,7 @@ impl Chat {
     async fn bring_in(
         &self,
         device: &Arc<Connection>,
+        actor: &Actor,
         status: Option<Status>,
         resume: Option<Resume>,
     ) -> Result<Attached, Error> {
@@ -102,10 +104,9 @@ impl Chat {
             self.roster.follow_all(device);
         }
         if let Some(status) = status {
-            let actor = Actor { user: device.user.clone(), connection: Some(device.id) };
             // A store that takes no writes keeps nobody out; the status then holds while the user is here.
             let text = self.roster.standing(&device.user).and_then(|(standing, _)| standing.text);
-            if self.set_status(&actor, status, text).await.is_err() {
+            if self.set_status(actor, status, text).await.is_err() {
                 self.roster.change_standing(&device.user, |standing| standing.status = status);
             }
         }

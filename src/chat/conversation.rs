@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
+use serde_json::{Value, json};
+
 use super::config::Create;
-use super::{Actor, Chat, notify, seat};
+use super::notify::Through;
+use super::{Actor, Chat, notify, rule, seat};
 use crate::domain::access::{self, Role};
 use crate::domain::conversation::{self, Conversation, Kind, Overview, SettingsChange};
 use crate::domain::error::Error;
 use crate::domain::event::Event;
+use crate::domain::hooks::{Arg, Point};
 use crate::domain::id::{ConversationId, UserId};
 use crate::domain::time::Time;
 use crate::store::Tx;
@@ -56,8 +60,15 @@ impl Chat {
         if others.len() + 1 > config.conversations.max_members as usize {
             return Err(Error::invalid("members", format_args!("at most {}", config.conversations.max_members)));
         }
-        let creator = actor.user.clone();
-        self.store.write(move |tx| create(tx, &creator, new, &others)).await
+        let ruled = self.rule(Point::Create, || vec![Arg::Value(shown(&new, &others)), rule::user(actor)]).await?;
+        let (mut new, mut others) = (new, others);
+        if let Some(changed) = ruled.value() {
+            rewrite(&mut new, &mut others, changed)?;
+        }
+        let (creator, through) = (actor.user.clone(), self.through());
+        let created = self.store.write(move |tx| create(tx, &creator, new, &others, &through)).await;
+        drop(ruled);
+        created
     }
 
     /// Changes title, metadata or settings.
@@ -107,11 +118,39 @@ impl Chat {
     }
 }
 
+/// A conversation that is to be, as plugins see it.
+fn shown(new: &NewConversation, others: &[UserId]) -> Value {
+    let metadata: Value = new.metadata.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or(json!({}));
+    json!({ "id": new.id, "type": new.kind.as_str(), "title": new.title, "members": others, "metadata": metadata })
+}
+
+/// Takes what a plugin may change: title, metadata, and of a group or channel the members.
+fn rewrite(new: &mut NewConversation, others: &mut Vec<UserId>, changed: &Value) -> Result<(), Error> {
+    match &changed["title"] {
+        Value::String(title) => {
+            conversation::check_title(title)?;
+            new.title = Some(title.clone());
+        }
+        _ => new.title = None,
+    }
+    let metadata = changed["metadata"].as_object().filter(|fields| !fields.is_empty());
+    let metadata = metadata.map(|fields| Value::from(fields.clone()).to_string());
+    new.metadata = metadata.filter(|text| text.len() <= conversation::MAX_METADATA_BYTES);
+    if new.kind != Kind::Direct
+        && let Some(members) = changed["members"].as_array()
+    {
+        // No more than were there already: a plugin may leave somebody out.
+        others.retain(|user| members.iter().any(|member| member.as_str() == Some(user.as_str())));
+    }
+    Ok(())
+}
+
 pub(super) fn create(
     tx: &mut Tx<'_>,
     creator: &UserId,
     new: NewConversation,
     others: &[UserId],
+    through: &Through,
 ) -> Result<Overview, Abort> {
     let now = Time::now();
     if new.kind == Kind::Direct
@@ -125,7 +164,7 @@ pub(super) fn create(
                 back.push(user.clone());
             }
         }
-        return announce(tx, &id, creator, &back, now);
+        return announce(tx, &id, creator, &back, now, through);
     }
     let id = new.id.unwrap_or_else(ConversationId::generate);
     if tx.conversation(&id)?.is_some() {
@@ -140,17 +179,24 @@ pub(super) fn create(
         tx.add_member(&id, user, Role::Member, now)?;
     }
     let everybody: Vec<UserId> = std::iter::once(creator.clone()).chain(others.iter().cloned()).collect();
-    announce(tx, &id, creator, &everybody, now)
+    announce(tx, &id, creator, &everybody, now, through)
 }
 
 /// Tells `users` that they are in, and those that `by` brought also in their inbox.
-fn announce(tx: &mut Tx<'_>, id: &ConversationId, by: &UserId, users: &[UserId], now: Time) -> Result<Overview, Abort> {
+fn announce(
+    tx: &mut Tx<'_>,
+    id: &ConversationId,
+    by: &UserId,
+    users: &[UserId],
+    now: Time,
+    through: &Through,
+) -> Result<Overview, Abort> {
     let seated = seat::take(tx, id, by, false, now)?;
     let conversation = Arc::new(seated.seat.conversation.clone());
     for user in users {
         tx.publish(Event::MemberAdded { conversation: Arc::clone(&conversation), user: user.clone() });
         if user != by {
-            notify::added(tx, &conversation, user, by, now)?;
+            notify::added(tx, &conversation, user, by, now, through)?;
         }
     }
     Ok(tx.overview(&seated.seat, &seated.member)?)

@@ -3,7 +3,7 @@
 use super::{Actor, Chat};
 use crate::domain::error::Error;
 use crate::domain::id::ConversationId;
-use crate::store::{MAX_PAGE_BYTES, Page};
+use crate::store::Page;
 
 impl Chat {
     /// Messages between `after` and `before` (both exclusive): with `after` alone the first `limit` behind it, else
@@ -22,12 +22,12 @@ impl Chat {
         let page = self
             .seated(actor, id.clone(), move |query, seated, _| {
                 Ok(match (after, before) {
-                    (Some(after), None) => query.history_after(&seated.seat, after, limit, MAX_PAGE_BYTES)?,
-                    (after, before) => query.history_before(&seated.seat, after.unwrap_or(0), before, limit)?,
+                    (Some(after), None) => query.own_history_after(&seated.seat, after, limit)?,
+                    (after, before) => query.own_history_before(&seated.seat, after.unwrap_or(0), before, limit)?,
                 })
             })
             .await?;
-        if let Some(last) = page.messages.last() {
+        if let Some(last) = page.messages.iter().rfind(|message| message.seq > 0) {
             self.caught_up(&actor.user, id, last.seq);
         }
         Ok(page)

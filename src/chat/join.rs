@@ -3,12 +3,15 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
 use super::list::Joined;
-use super::{Actor, Chat};
+use super::{Actor, Chat, rule};
 use crate::domain::access::{self, Role};
 use crate::domain::conversation::{Conversation, Kind};
 use crate::domain::error::{Code, Error};
 use crate::domain::event::Event;
+use crate::domain::hooks::{Arg, Point};
 use crate::domain::id::{ConversationId, UserId};
 use crate::domain::time::Time;
 use crate::roster::connection::Connection;
@@ -25,6 +28,11 @@ impl Chat {
         let max_members = self.config().conversations.max_members;
         let (user, conversation) = (actor.user.clone(), id.clone());
         let seated = self.store.read(move |query| Ok(query.seat(&conversation, &user)?)).await?;
+        let role = seated.as_ref().and_then(|seat| seat.member.as_ref()).map(|member| member.role);
+        let shown = match &seated {
+            Some(seat) => rule::conversation(&seat.conversation, role),
+            None => Arg::Value(json!({ "id": id, "type": Kind::Group.as_str() })),
+        };
         let is_member = match seated {
             Some(seat) => match access::member(&seat.conversation, seat.member.as_ref(), open, Time::now()) {
                 Ok(_) => true,
@@ -34,6 +42,8 @@ impl Chat {
             None if open => false,
             None => return Err(Error::not_found("conversation")),
         };
+        // Dropped when the device follows: a welcome reaches it.
+        let _ruled = self.rule(Point::Join, || vec![shown, rule::user(actor)]).await?;
         if !is_member {
             let (user, conversation) = (actor.user.clone(), id.clone());
             self.store.write(move |tx| come_in(tx, &conversation, &user, open, max_members)).await?;
@@ -61,7 +71,9 @@ impl Chat {
     /// # Errors
     /// `NOT_FOUND`, `FORBIDDEN`, `BANNED`, `UNAVAILABLE`.
     pub async fn leave(&self, device: &Arc<Connection>, actor: &Actor, id: ConversationId) -> Result<(), Error> {
-        self.joined(actor, id.clone()).await?;
+        let joined = self.joined(actor, id.clone()).await?;
+        let shown = || rule::conversation(&joined.overview.conversation, Some(joined.overview.role));
+        let _ruled = self.rule(Point::Leave, || vec![shown(), rule::user(actor)]).await?;
         if let Some(seq) = self.roster.unfollow(device, &id).filter(|seq| *seq > 0) {
             self.caught_up(&actor.user, id, seq);
         }

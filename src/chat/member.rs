@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
-use super::{Actor, Chat, notify};
+use serde_json::{Value, json};
+
+use super::rule::Ruled;
+use super::{Actor, Chat, notify, rule};
 use crate::domain::access::{self, Member, Role};
 use crate::domain::conversation::{Conversation, Kind};
 use crate::domain::error::Error;
 use crate::domain::event::Event;
+use crate::domain::hooks::{Arg, Point};
 use crate::domain::id::{ConversationId, UserId};
 use crate::domain::time::Time;
 use crate::store::error::Abort;
@@ -33,7 +37,9 @@ impl Chat {
         role: Role,
     ) -> Result<Member, Error> {
         let config = self.config();
-        let user = actor.user.clone();
+        let (user, through) = (actor.user.clone(), self.through());
+        let change = json!({ "action": "add", "newRole": role.as_str() });
+        let _ruled = self.rule_member(actor, &id, &target, change).await?;
         self.seated_write(actor, id.clone(), move |tx, seated, now| {
             access::may_add(seated.conversation(), &seated.member, role)?;
             if role == Role::Owner {
@@ -49,7 +55,7 @@ impl Chat {
             let conversation = current(tx, &id)?;
             tx.publish(Event::MemberAdded { conversation: Arc::clone(&conversation), user: target.clone() });
             tx.publish(Event::ConversationUpdated { conversation: Arc::clone(&conversation) });
-            notify::added(tx, &conversation, &target, &user, now)?;
+            notify::added(tx, &conversation, &target, &user, now, &through)?;
             Ok(member)
         })
         .await
@@ -61,6 +67,7 @@ impl Chat {
     /// `NOT_FOUND`, `FORBIDDEN`, `BANNED`, `UNAVAILABLE`.
     pub async fn member_remove(&self, actor: &Actor, id: ConversationId, target: UserId) -> Result<Member, Error> {
         let user = actor.user.clone();
+        let _ruled = self.rule_member(actor, &id, &target, json!({ "action": "remove" })).await?;
         self.seated_write(actor, id.clone(), move |tx, mut seated, now| {
             let removed = target_of(tx, &id, &target)?;
             if target != user {
@@ -88,6 +95,13 @@ impl Chat {
         target: UserId,
         change: MemberChange,
     ) -> Result<Member, Error> {
+        let shown = json!({
+            "action": "update",
+            "newRole": change.role.map(Role::as_str),
+            "mutedUntil": change.muted_until.flatten(),
+            "bannedUntil": change.banned_until.flatten(),
+        });
+        let _ruled = self.rule_member(actor, &id, &target, shown).await?;
         self.seated_write(actor, id.clone(), move |tx, mut seated, now| {
             let before = target_of(tx, &id, &target)?;
             access::may_moderate(seated.conversation(), &seated.member, &before)?;
@@ -109,6 +123,37 @@ impl Chat {
             Ok(member)
         })
         .await
+    }
+}
+
+impl Chat {
+    /// Asks the plugins about a change of `target`'s membership.
+    ///
+    /// # Errors
+    /// As [`super::seat::take`] has it, and what a plugin refuses.
+    async fn rule_member(
+        &self,
+        actor: &Actor,
+        id: &ConversationId,
+        target: &UserId,
+        mut change: Value,
+    ) -> Result<Ruled<'_>, Error> {
+        if !self.wants(Point::Member) {
+            return self.rule(Point::Member, Vec::new).await;
+        }
+        let (of, whom) = (id.clone(), target.clone());
+        let looked = self.seated(actor, id.clone(), move |query, seated, _| {
+            let before = query.member(&of, &whom)?.map(|member| member.role);
+            Ok((before, rule::conversation(seated.conversation(), Some(seated.member.role))))
+        });
+        let (before, conversation) = looked.await?;
+        change["userId"] = target.as_str().into();
+        change["by"] = actor.user.as_str().into();
+        change["oldRole"] = before.map(Role::as_str).into();
+        if change["action"] != "update" && change.get("newRole").is_none() {
+            change["newRole"] = Value::Null;
+        }
+        self.rule(Point::Member, || vec![Arg::Value(change), conversation]).await
     }
 }
 

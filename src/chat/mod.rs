@@ -3,9 +3,11 @@
 //! A verb decides and remembers in one piece of work on the store, and leaves two things: a reply, for the caller
 //! alone, and events, which leave through the bus once they are on disk. No verb writes to anybody's connection.
 
+mod aftermath;
 mod attach;
 mod bans;
 pub mod config;
+mod consider;
 mod conversation;
 mod delete;
 mod edit;
@@ -20,6 +22,7 @@ mod presence;
 mod react;
 mod receipts;
 mod retention;
+mod rule;
 mod sanctions;
 mod search;
 mod seat;
@@ -32,14 +35,18 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
+use tokio::sync::mpsc;
 
+pub use self::aftermath::{Work, channel as aftermath};
 pub use self::attach::{Resume, Resumed};
 use self::config::Config;
+pub use self::consider::Considered;
 pub use self::conversation::{Changes, NewConversation};
 pub use self::member::MemberChange;
 pub use self::retention::INTERVAL as RETENTION_INTERVAL;
 pub use self::sanctions::Sanctions;
 use crate::bus::Bus;
+use crate::domain::hooks::{Directory, Hooks, Person};
 use crate::domain::id::{ConnectionId, UserId};
 use crate::domain::time::Time;
 use crate::roster::Roster;
@@ -50,6 +57,15 @@ use crate::store::Store;
 pub struct Actor {
     pub user: UserId,
     pub connection: Option<ConnectionId>,
+    /// What plugins see of the user.
+    pub person: Arc<Person>,
+}
+
+impl Actor {
+    /// Somebody of whom no more is known than the id.
+    pub fn named(user: UserId) -> Self {
+        Actor { person: Arc::new(Person::named(user.clone())), user, connection: None }
+    }
 }
 
 /// Everything that the verbs work with; one for the whole daemon.
@@ -63,13 +79,23 @@ pub struct Chat {
     departures: presence::Departures,
     tally: tally::Tally,
     sanctions: Arc<sanctions::Sanctions>,
+    hooks: Arc<dyn Hooks>,
+    /// Where what plugins want done waits.
+    aftermath: mpsc::Sender<Work>,
     watch: watch::Watch,
     /// Up to when bans that ended were looked for.
     bans_lifted: Mutex<Time>,
 }
 
 impl Chat {
-    pub fn new(store: Store, bus: Bus, roster: Arc<Roster>, config: Arc<ArcSwap<Config>>) -> Self {
+    pub fn new(
+        store: Store,
+        bus: Bus,
+        roster: Arc<Roster>,
+        config: Arc<ArcSwap<Config>>,
+        hooks: Arc<dyn Hooks>,
+        aftermath: mpsc::Sender<Work>,
+    ) -> Self {
         Chat {
             store,
             bus,
@@ -80,6 +106,8 @@ impl Chat {
             departures: presence::Departures::default(),
             tally: tally::Tally::default(),
             sanctions: Arc::default(),
+            hooks,
+            aftermath,
             watch: watch::Watch::default(),
             bans_lifted: Mutex::new(Time::now()),
         }
@@ -114,6 +142,16 @@ impl Chat {
         }
         self.bus.passed().await;
         true
+    }
+}
+
+/// What plugins may ask of who is here.
+pub struct Here(pub Arc<Roster>);
+
+impl Directory for Here {
+    fn presence(&self, user: &UserId) -> Option<(&'static str, Option<String>, usize)> {
+        let (standing, devices) = self.0.standing(user)?;
+        Some((standing.status.as_str(), standing.text, devices))
     }
 }
 

@@ -5,9 +5,10 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
-use super::{Actor, Chat};
+use super::{Actor, Chat, rule};
 use crate::domain::error::Error;
 use crate::domain::event::Event;
+use crate::domain::hooks::{Arg, Point};
 use crate::domain::id::UserId;
 use crate::domain::presence::{MAX_STATUS_TEXT_BYTES, Presence, Status};
 use crate::domain::time::Time;
@@ -43,6 +44,15 @@ impl Chat {
     pub async fn set_status(&self, actor: &Actor, status: Status, text: Option<String>) -> Result<Status, Error> {
         if text.as_ref().is_some_and(|text| text.len() > MAX_STATUS_TEXT_BYTES) {
             return Err(Error::invalid("text", format_args!("a string of at most {MAX_STATUS_TEXT_BYTES} bytes")));
+        }
+        let (mut status, mut text) = (status, text);
+        let ruled = self.rule(Point::Status, || vec![rule::user(actor), Arg::Value(status.as_str().into())]).await?;
+        if let Some(changed) = ruled.value() {
+            let wanted = changed.as_str().or(changed["status"].as_str());
+            status = wanted.and_then(Status::parse).unwrap_or(status);
+            if let Some(changed) = changed.get("text") {
+                text = changed.as_str().filter(|text| text.len() <= MAX_STATUS_TEXT_BYTES).map(str::to_owned);
+            }
         }
         let (user, kept) = (actor.user.clone(), text.clone());
         let written = move |tx: &mut Tx<'_>| {

@@ -5,10 +5,11 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
-use super::{Actor, Chat};
+use super::{Actor, Chat, rule};
 use crate::domain::access;
 use crate::domain::error::Error;
 use crate::domain::event::Event;
+use crate::domain::hooks::{Arg, Point};
 use crate::domain::id::{ConnectionId, ConversationId, UserId};
 use crate::domain::time::Time;
 
@@ -53,7 +54,12 @@ impl Chat {
     /// `NOT_FOUND`, `FORBIDDEN`, `MUTED`, `BANNED`, `UNAVAILABLE`.
     pub async fn typing_start(&self, actor: &Actor, id: ConversationId) -> Result<(), Error> {
         self.sanctions.may_write(&actor.user, Time::now())?;
-        self.may_type(actor, &id, true).await?;
+        let conversation = self.may_type(actor, &id, true).await?;
+        let ruled = self.rule(Point::Typing, || vec![rule::user(actor), conversation]).await;
+        // Nobody need know that it was dropped.
+        if ruled.is_err() {
+            return Ok(());
+        }
         let until = Instant::now() + self.config().typing.timeout.0;
         if self.typing.start(&id, &actor.user, Entry { until, connection: actor.connection }) {
             self.bus.publish_or_drop(Event::TypingStart { conversation: id, user: actor.user.clone() });
@@ -87,12 +93,12 @@ impl Chat {
     }
 
     /// To begin takes the right to write; to end, only a seat.
-    async fn may_type(&self, actor: &Actor, id: &ConversationId, writing: bool) -> Result<(), Error> {
+    async fn may_type(&self, actor: &Actor, id: &ConversationId, writing: bool) -> Result<Arg, Error> {
         self.seated(actor, id.clone(), move |_, seated, now| {
             if writing {
                 access::may_write(seated.conversation(), &seated.member, now)?;
             }
-            Ok(())
+            Ok(rule::conversation(seated.conversation(), Some(seated.member.role)))
         })
         .await
     }

@@ -88,7 +88,7 @@ fn bad_id(field: &str, expected: BadId) -> Failure {
 
 /// A verb's refusal, as operators read it.
 fn refused(error: Error) -> Failure {
-    let failure = Failure::refused(error.code.as_str(), error.message);
+    let failure = Failure::refused(error.code(), error.message.clone());
     match error.error_id {
         Some(id) => failure.hint(format!("the log has the reason under the error id {id}")),
         None => failure,

@@ -29,7 +29,7 @@ impl Progress {
         if self.is_seen && self.shown.is_none_or(|shown| shown.elapsed() >= BETWEEN) {
             self.shown = Some(Instant::now());
             let filled = (self.done * WIDTH / self.whole.max(1)).min(WIDTH);
-            let bar = "█".repeat(filled as usize) + &"░".repeat((WIDTH - filled) as usize);
+            let bar = ["█".repeat(filled as usize), "░".repeat((WIDTH - filled) as usize)].concat();
             // It is for eyes only; whoever has closed the terminal sees nothing.
             let _ = write!(io::stderr(), "\r{} {bar} {} of {} ", self.name, bytes(self.done), bytes(self.whole));
         }

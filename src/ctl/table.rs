@@ -32,9 +32,9 @@ impl Table {
         let cells = row.iter().zip(widths).enumerate().map(|(at, (cell, width))| {
             let cell = cut(cell, *width);
             let padding = " ".repeat(width - cell.chars().count());
-            if self.numbers.contains(&at) { padding + &cell } else { cell + &padding }
+            if self.numbers.contains(&at) { [padding, cell].concat() } else { [cell, padding].concat() }
         });
-        cells.collect::<Vec<_>>().join(&" ".repeat(GAP)).trim_end().to_owned()
+        cells.collect::<Vec<_>>().join(" ".repeat(GAP).as_str()).trim_end().to_owned()
     }
 
     fn widths(&self, limit: Option<usize>) -> Vec<usize> {

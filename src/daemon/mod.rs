@@ -8,6 +8,7 @@ mod exit;
 mod lockdown;
 mod logging;
 mod memory;
+mod plugins;
 mod reload;
 mod serve;
 mod service;
@@ -39,6 +40,10 @@ pub fn main() -> ExitCode {
             return exit::CONFIG.into();
         }
         if let Err(problems) = reload::load_tls(&loaded) {
+            eprintln!("{problems}");
+            return exit::CONFIG.into();
+        }
+        if let Err(problems) = plugins::check(&loaded) {
             eprintln!("{problems}");
             return exit::CONFIG.into();
         }

@@ -7,9 +7,10 @@ use arc_swap::ArcSwap;
 
 use super::config::{self, Change, Inputs, Loaded, Problems};
 use super::lockdown::Lockdown;
-use super::logging;
+use super::{logging, plugins};
 use crate::auth::mint::{self, MintError};
 use crate::auth::{self, Verifier};
+use crate::plugin::{Host, Prepared};
 use crate::wire::tls::{self, Tls};
 use crate::{chat, session, wire};
 
@@ -50,6 +51,8 @@ pub struct Running {
     /// The limit of open files.
     pub descriptors: usize,
     pub lockdown: Option<Lockdown>,
+    /// Once it runs.
+    pub host: Option<Arc<Host>>,
 }
 
 impl Running {
@@ -84,8 +87,16 @@ impl Running {
         // Files of keys and certificates may have new contents under their old names, so they are read in any case.
         let verifier = load_verifier(&reload.loaded, &self.state_dir, Some(&previous))?;
         let tls = load_tls(&reload.loaded)?;
+        // Scripts too may be other ones under their old names.
+        let plugins = match &self.host {
+            Some(host) => Some((host, prepare(host, &reload.loaded)?)),
+            None => None,
+        };
         if let Err(error) = self.log.apply(&config.log) {
             tracing::warn!(%error, "the log goes on as it was");
+        }
+        if let Some((host, prepared)) = plugins {
+            host.adopt(config.plugins.clone(), prepared);
         }
         self.live.verifier.store(Arc::new(verifier));
         self.live.auth.store(Arc::new(config.auth.clone()));
@@ -98,6 +109,12 @@ impl Running {
         self.apply_limits();
         Ok(reload.changes)
     }
+}
+
+/// Compiles the plugins and sets them up, on a thread of their own.
+fn prepare(host: &Host, loaded: &Loaded) -> Result<Prepared, Problems> {
+    let prepared = tokio::task::block_in_place(|| host.prepare(&loaded.config.plugins));
+    prepared.map_err(|flaws| plugins::problems(loaded, flaws))
 }
 
 /// The keys of `[auth]`; what is wrong with them is shown where the configuration names them.

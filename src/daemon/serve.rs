@@ -16,13 +16,15 @@ use tokio_util::task::TaskTracker;
 use super::config::{Inputs, Loaded};
 use super::reload::{self, Live, Running};
 use super::signals::{self, Wish};
-use super::{descriptors, exit, logging, memory, service, state_dir};
+use super::{descriptors, exit, logging, memory, plugins, service, state_dir};
 use crate::chat::{self, Chat};
 use crate::console::journal::Journal;
 use crate::console::listen::{Listener, Serving};
 use crate::console::{Console, Errand};
 use crate::demo::Demo;
+use crate::domain::hooks::{Effect, Hooks};
 use crate::domain::time::Time;
+use crate::plugin::Host;
 use crate::roster::Roster;
 use crate::roster::packet::Packet;
 use crate::session::quota::Quotas;
@@ -81,7 +83,7 @@ pub fn run(inputs: Inputs, loaded: Loaded, state_dir: PathBuf, log: logging::Han
     let live = Live::new(&loaded.config, verifier, tls);
     let descriptors = descriptors::raise();
     descriptors::warn(descriptors, loaded.config.limits.connections);
-    let running = Running { inputs, loaded, state_dir, live, log, descriptors, lockdown: None };
+    let running = Running { inputs, loaded, state_dir, live, log, descriptors, lockdown: None, host: None };
     let code = runtime.block_on(serve(running));
     // What is left are connections that were cut; nothing of theirs is waited for.
     runtime.shutdown_timeout(Duration::from_millis(100));
@@ -93,6 +95,7 @@ struct House {
     chat: Arc<Chat>,
     shared: Arc<Shared>,
     server: Server,
+    host: Arc<Host>,
     /// Ends the tasks that go on for ever.
     end: CancellationToken,
 }
@@ -109,6 +112,7 @@ async fn serve(mut running: Running) -> ExitCode {
         Ok(house) => house,
         Err(code) => return code.into(),
     };
+    running.host = Some(Arc::clone(&house.host));
     let admin = match Listener::bind(&running.loaded.config.admin) {
         Ok(admin) => admin,
         Err(error) => {
@@ -236,11 +240,28 @@ async fn build(running: &Running) -> Result<House, u8> {
         tracing::error!("{error}");
         exit::UNAVAILABLE
     })?;
-    let chat = Arc::new(Chat::new(store, bus, Arc::<Roster>::default(), Arc::clone(&live.chat)));
+    let roster = Arc::<Roster>::default();
+    let setup = plugins::setup(&running.loaded, &store, &roster).await.map_err(|error| {
+        tracing::error!(%error, "what plugins have kept cannot be read");
+        exit::UNAVAILABLE
+    })?;
+    let (host, effects) = tokio::task::block_in_place(|| Host::start(setup)).map_err(|flaws| {
+        eprintln!("{}", plugins::problems(&running.loaded, flaws));
+        exit::CONFIG
+    })?;
+    let host = Arc::new(host);
+    let (aftermath, waiting) = chat::aftermath();
+    let hooks = Arc::clone(&host) as Arc<dyn Hooks>;
+    let chat = Arc::new(Chat::new(store, bus, roster, Arc::clone(&live.chat), hooks, aftermath));
     chat.load_sanctions().await.map_err(|error| {
         tracing::error!(%error, "what was decided about users cannot be read");
         exit::UNAVAILABLE
     })?;
+    tokio::spawn({
+        let chat = Arc::clone(&chat);
+        async move { chat.see_to(waiting).await }
+    });
+    tokio::spawn(pass_on(effects, Arc::clone(&chat)));
     for lane in lanes {
         tokio::spawn(wire::deliver::run(Arc::clone(&chat), lane));
     }
@@ -282,7 +303,7 @@ async fn build(running: &Running) -> Result<House, u8> {
     })?;
     server.start();
     let end = CancellationToken::new();
-    let house = House { chat, shared, server, end };
+    let house = House { chat, shared, server, host, end };
     house.start_clocks(live);
     Ok(house)
 }
@@ -315,6 +336,16 @@ impl House {
                 }
             }
         });
+        let host = Arc::clone(&self.host);
+        every(plugins::TIMER_INTERVAL, &self.end, move || {
+            host.tick();
+            std::future::ready(())
+        });
+        let (host, chat) = (Arc::clone(&self.host), Arc::clone(&self.chat));
+        every(plugins::KEEP_INTERVAL, &self.end, move || {
+            let (host, chat) = (Arc::clone(&host), Arc::clone(&chat));
+            async move { plugins::keep(&host, &chat).await }
+        });
         let chat = Arc::clone(&self.chat);
         every(chat::RETENTION_INTERVAL, &self.end, move || {
             let chat = Arc::clone(&chat);
@@ -335,6 +366,13 @@ impl House {
     {
         let chat = Arc::clone(&self.chat);
         every(chat::TICK, &self.end, move || work(Arc::clone(&chat)));
+    }
+}
+
+/// What plugins want done where nobody waited for them.
+async fn pass_on(mut effects: mpsc::Receiver<Vec<Effect>>, chat: Arc<Chat>) {
+    while let Some(effects) = effects.recv().await {
+        chat.post(effects);
     }
 }
 
@@ -371,6 +409,8 @@ async fn drain(house: House, desk: Option<Serving>, timeout: Duration) {
     let settled = async {
         house.chat.settle_receipts().await;
         house.chat.settle_presence().await;
+        house.chat.settle_aftermath().await;
+        plugins::keep(&house.host, &house.chat).await;
     };
     if tokio::time::timeout_at(deadline, settled).await.is_err() {
         tracing::warn!("receipts and presence could not be stored in time");

@@ -10,6 +10,8 @@ pub enum Code {
     TokenExpired,
     TokenRevoked,
     Banned,
+    /// A plugin's refusal; its text is the message.
+    Denied,
     Invalid,
     NotFound,
     Forbidden,
@@ -31,6 +33,7 @@ impl Code {
             Code::TokenExpired => "TOKEN_EXPIRED",
             Code::TokenRevoked => "TOKEN_REVOKED",
             Code::Banned => "BANNED",
+            Code::Denied => "DENIED",
             Code::Invalid => "INVALID",
             Code::NotFound => "NOT_FOUND",
             Code::Forbidden => "FORBIDDEN",
@@ -48,9 +51,11 @@ impl Code {
 
 /// A refusal, as the client reads it. `message` never holds internals.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}: {message}", .code.as_str())]
+#[error("{}: {message}", self.code())]
 pub struct Error {
     pub code: Code,
+    /// With `DENIED`: the code that the plugin puts in its place.
+    pub own_code: Option<Box<str>>,
     pub message: String,
     /// With `RATE_LIMITED`: when a retry may pass.
     pub retry_after: Option<Duration>,
@@ -60,7 +65,12 @@ pub struct Error {
 
 impl Error {
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Error { code, message: message.into(), retry_after: None, error_id: None }
+        Error { code, own_code: None, message: message.into(), retry_after: None, error_id: None }
+    }
+
+    /// The code as the client reads it.
+    pub fn code(&self) -> &str {
+        self.own_code.as_deref().unwrap_or(self.code.as_str())
     }
 
     pub fn invalid(field: &str, expected: impl std::fmt::Display) -> Self {
@@ -93,11 +103,6 @@ impl Error {
     }
 
     pub fn rate_limited(retry_after: Duration) -> Self {
-        Error {
-            code: Code::RateLimited,
-            message: "too many events, slow down".into(),
-            retry_after: Some(retry_after),
-            error_id: None,
-        }
+        Error { retry_after: Some(retry_after), ..Error::new(Code::RateLimited, "too many events, slow down") }
     }
 }

@@ -3,8 +3,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::conversation::Conversation;
 use super::error::Error;
+use super::hooks::Origin;
 use super::id::{ConnectionId, ConversationId, MessageId, UserId};
 use super::message::{Message, Reactions};
 use super::notification::Notification;
@@ -97,11 +100,41 @@ pub enum Event {
         connection: Option<ConnectionId>,
         error: Error,
     },
+    /// A message outside of the order: to its sender's other devices.
+    MessageAside {
+        message: Arc<Message>,
+        origin: Option<ConnectionId>,
+    },
+    /// What only one user is told, as a message that is kept nowhere.
+    Answer {
+        to: UserId,
+        message: Arc<Message>,
+    },
+    /// A notification that plugins decide on before anybody hears of it.
+    Proposed(Box<Proposal>),
+    /// An event that is none of the protocol's, to all devices of the user.
+    Custom {
+        to: UserId,
+        event: String,
+        data: Arc<Value>,
+    },
     /// To all devices of the user.
     Notification {
         to: UserId,
         notification: Arc<Notification>,
     },
+}
+
+/// A notification that plugins decide on.
+#[derive(Clone, Debug)]
+pub struct Proposal {
+    pub to: UserId,
+    pub notification: Notification,
+    /// It counts one more message, where there is an unread entry for its conversation.
+    pub counts: bool,
+    pub message: Option<Arc<Message>>,
+    /// The plugin that brought it about, if any.
+    pub origin: Origin,
 }
 
 /// A receipt: how far a user has come in a conversation.
@@ -133,7 +166,9 @@ impl Event {
                 conversation.id.as_str()
             }
             Event::Online { user, .. } | Event::Offline { user, .. } | Event::Dismissed { user, .. } => user.as_str(),
-            Event::Notification { to, .. } => to.as_str(),
+            Event::MessageAside { message, .. } => message.conversation.as_str(),
+            Event::Notification { to, .. } | Event::Custom { to, .. } | Event::Answer { to, .. } => to.as_str(),
+            Event::Proposed(proposal) => proposal.to.as_str(),
         }
     }
 }

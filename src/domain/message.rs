@@ -65,6 +65,7 @@ pub struct Draft {
 pub struct Message {
     pub id: MessageId,
     pub conversation: ConversationId,
+    /// Its place in the order; 0 where it stands outside: see [`Message::place`].
     pub seq: u64,
     pub sender: UserId,
     /// None once it was deleted.
@@ -79,6 +80,15 @@ pub struct Message {
     pub reactions: Reactions,
     pub edited_at: Option<Time>,
     pub deleted_at: Option<Time>,
+    /// It waits for a moderator.
+    pub pending: bool,
+}
+
+impl Message {
+    /// Its place in the conversation's order; none where it is held back, or for its sender alone.
+    pub fn place(&self) -> Option<u64> {
+        (self.seq > 0).then_some(self.seq)
+    }
 }
 
 /// Who reacted with what: emoji in the order of their first use, users in the order of reacting.

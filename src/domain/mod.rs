@@ -6,6 +6,7 @@ pub mod access;
 pub mod conversation;
 pub mod error;
 pub mod event;
+pub mod hooks;
 pub mod id;
 pub mod mention;
 pub mod message;

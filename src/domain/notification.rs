@@ -1,7 +1,13 @@
 //! The persisted inbox of a user.
 
+use serde_json::{Value, json};
+
+use super::conversation::MAX_METADATA_BYTES;
 use super::id::{ConversationId, MessageId, NotificationId};
 use super::time::Time;
+
+/// The longest text of an entry, in bytes.
+pub const MAX_TEXT_BYTES: usize = 4_096;
 
 /// What an entry is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +20,8 @@ pub enum Kind {
     Message,
     /// What an operator has to say.
     Operator,
+    /// A moderator did not let a message through.
+    Rejected,
 }
 
 impl Kind {
@@ -23,6 +31,7 @@ impl Kind {
             Kind::ConversationAdded => "conversation.added",
             Kind::Message => "message",
             Kind::Operator => "operator",
+            Kind::Rejected => "message.rejected",
         }
     }
 }
@@ -41,6 +50,40 @@ pub struct Notification {
     pub data: Option<String>,
     pub created_at: Time,
     pub read_at: Option<Time>,
+}
+
+impl Notification {
+    /// As plugins see it.
+    pub fn shown(&self) -> Value {
+        let data: Value = self.data.as_deref().and_then(|data| serde_json::from_str(data).ok()).unwrap_or_default();
+        json!({
+            "id": self.id,
+            "type": self.kind,
+            "title": self.title,
+            "message": self.message,
+            "count": self.count,
+            "conversationId": self.conversation,
+            "messageId": self.message_id,
+            "data": data,
+        })
+    }
+
+    /// Takes what a plugin may change: title, message, data. What does not fit stays as it was.
+    pub fn rewrite(&mut self, changed: &Value) {
+        let text = |name: &str| changed.get(name).and_then(Value::as_str).filter(|text| text.len() <= MAX_TEXT_BYTES);
+        if let Some(message) = text("message") {
+            self.message = message.to_owned();
+        }
+        self.title = match changed.get("title") {
+            Some(Value::Null) => None,
+            _ => text("title").map(str::to_owned).or(self.title.take()),
+        };
+        self.data = match changed.get("data") {
+            Some(Value::Null) => None,
+            Some(data @ Value::Object(_)) => Some(data.to_string()).filter(|data| data.len() <= MAX_METADATA_BYTES),
+            _ => self.data.take(),
+        };
+    }
 }
 
 /// The first part of a message's content, for a notification's text.

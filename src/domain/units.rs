@@ -39,6 +39,10 @@ impl ByteSize {
 }
 
 impl Span {
+    pub const fn millis(n: u64) -> Self {
+        Span(Duration::from_millis(n))
+    }
+
     pub const fn secs(n: u64) -> Self {
         Span(Duration::from_secs(n))
     }

@@ -1,5 +1,6 @@
 //! A Socket.IO packet encoded once, however many devices it goes to.
 
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -32,9 +33,9 @@ struct Encoded {
 type Narrow = [OnceLock<Option<Bytes>>; (WIDEST_WINDOW - NARROWEST_COMPRESSED) as usize];
 
 /// What kind of packet it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Head {
-    Event(&'static str),
+    Event(Cow<'static, str>),
     /// The answer to the event that the client numbered so.
     Ack(i64),
 }
@@ -46,7 +47,16 @@ impl Packet {
         text.extend_from_slice(b"42[\"");
         text.extend_from_slice(name.as_bytes());
         text.extend_from_slice(b"\",");
-        Self::encode(Head::Event(name), text, argument)
+        Self::encode(Head::Event(name.into()), text, argument)
+    }
+
+    /// An event whose name is anybody's.
+    pub fn custom<T: Serialize + ?Sized>(name: String, argument: &T) -> Self {
+        let mut text = Vec::with_capacity(512);
+        text.extend_from_slice(b"42[");
+        serde_json::to_writer(&mut text, &name).expect("a string is JSON");
+        text.push(b',');
+        Self::encode(Head::Event(name.into()), text, argument)
     }
 
     /// The acknowledgement of the event that the client numbered `id`.
@@ -77,8 +87,8 @@ impl Packet {
         }))
     }
 
-    pub fn head(&self) -> Head {
-        self.0.head
+    pub fn head(&self) -> &Head {
+        &self.0.head
     }
 
     /// The WebSocket frame of this packet.
@@ -150,6 +160,9 @@ mod tests {
         assert_eq!(event.payload(), br#"42["typing:start",{"userId":"ann"}]"#);
         assert_eq!(&event.frame()[..2], &[0x81, event.payload().len() as u8]);
         assert_eq!(event.argument().get(), r#"{"userId":"ann"}"#);
+
+        let custom = Packet::custom("say \"hi\"".into(), &1);
+        assert_eq!(custom.payload(), br#"42["say \"hi\"",1]"#);
 
         let ack = Packet::ack(120, &serde_json::json!({ "ok": true }));
         assert_eq!(ack.payload(), br#"43120[{"ok":true}]"#);

@@ -17,6 +17,7 @@ use self::quota::Quotas;
 use crate::auth::Identity;
 use crate::chat::{Actor, Sanctions};
 use crate::domain::error::{Code, Error};
+use crate::domain::hooks::Person;
 use crate::domain::time::Time;
 use crate::roster::connection::Connection;
 
@@ -69,10 +70,11 @@ impl Session {
     pub fn new(
         connection: Arc<Connection>,
         identity: &Identity,
+        person: Arc<Person>,
         limits: Arc<ArcSwap<Config>>,
         quotas: Arc<Quotas>,
     ) -> Self {
-        let actor = Actor { user: connection.user.clone(), connection: Some(connection.id) };
+        let actor = Actor { user: connection.user.clone(), connection: Some(connection.id), person };
         Session {
             connection,
             actor,
@@ -99,6 +101,11 @@ impl Session {
             }
             Err(retry_after) => self.count_refusal(retry_after, &limits),
         }
+    }
+
+    /// Whether the last event was refused and the one before it was not.
+    pub fn is_first_refusal(&self) -> bool {
+        self.refused.load(Ordering::Relaxed) == 1
     }
 
     /// Counts a refusal for another reason than the budgets: the queue of events was full.

@@ -199,6 +199,7 @@ impl Tx<'_> {
             .query_row([], |row| row.get(0))
             .optional()?;
         let Some(key) = deleted else { return Ok(0) };
+        self.connection.prepare_cached("DELETE FROM asides WHERE conversation = ?1")?.execute([key])?;
         let purged = self
             .connection
             .prepare_cached(

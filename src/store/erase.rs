@@ -71,6 +71,7 @@ impl Tx<'_> {
              WHERE id IN (SELECT message FROM reactions WHERE user = ?1)",
         )?;
         run("DELETE FROM reactions WHERE user = ?1")?;
+        run("DELETE FROM asides WHERE sender = ?1")?;
         run("DELETE FROM notifications WHERE user = ?1")?;
         run("UPDATE conversations SET owner = NULL WHERE owner = ?1")?;
         run("UPDATE users SET status = NULL, status_text = NULL, last_seen = NULL WHERE id = ?1")?;

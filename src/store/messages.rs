@@ -53,11 +53,25 @@ impl Query<'_> {
         self.history(seat, after..u64::MAX, limit, max_bytes, "ASC")
     }
 
+    /// The same with what the user of `seat` has written outside of the order.
+    pub fn own_history_after(&self, seat: &Seat, after: u64, limit: u32) -> Result<Page, Error> {
+        let page = self.history_after(seat, after, limit, MAX_PAGE_BYTES)?;
+        let before = page.messages.last().filter(|_| page.has_more).map(|last| last.seq);
+        Ok(Page { messages: self.weave(seat, after, before, page.messages)?, ..page })
+    }
+
     /// The messages behind `after` and before `before`, the last `limit` of them.
     pub fn history_before(&self, seat: &Seat, after: u64, before: Option<u64>, limit: u32) -> Result<Page, Error> {
         let mut page = self.history(seat, after..before.unwrap_or(u64::MAX), limit, MAX_PAGE_BYTES, "DESC")?;
         page.messages.reverse();
         Ok(page)
+    }
+
+    /// The same with what the user of `seat` has written outside of the order.
+    pub fn own_history_before(&self, seat: &Seat, after: u64, before: Option<u64>, limit: u32) -> Result<Page, Error> {
+        let page = self.history_before(seat, after, before, limit)?;
+        let after = page.messages.first().filter(|_| page.has_more).map_or(after, |first| first.seq);
+        Ok(Page { messages: self.weave(seat, after, before, page.messages)?, ..page })
     }
 
     /// Messages strictly between the ends of `bounds`. A page has at least one message where there is any, unless
@@ -123,6 +137,7 @@ impl Tx<'_> {
     pub fn insert_message(
         &mut self,
         seat: &Seat,
+        id: MessageId,
         draft: Draft,
         sender: &UserId,
         mentions: Vec<UserId>,
@@ -136,7 +151,7 @@ impl Tx<'_> {
             )?
             .query_row(params![seat.conversation_key, now], |row| row.get(0))?;
         let message = Message {
-            id: MessageId::generate(),
+            id,
             conversation: draft.conversation,
             seq,
             sender: sender.clone(),
@@ -151,6 +166,7 @@ impl Tx<'_> {
             reactions: Reactions::default(),
             edited_at: None,
             deleted_at: None,
+            pending: false,
         };
         self.connection
             .prepare_cached(

@@ -3,6 +3,7 @@
 //! Work on the store is a closure: `write` runs it on the writer's thread inside a transaction, `read` on one of the
 //! readers'. A closure decides and writes in one go, so that no other write can come between; it must not block.
 
+mod asides;
 mod census;
 mod checkpoint;
 pub mod config;
@@ -15,6 +16,7 @@ mod members;
 mod messages;
 mod notifications;
 mod open;
+mod plugins;
 mod query;
 mod reader;
 mod rows;
@@ -32,6 +34,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
+pub use self::asides::Held;
 use self::config::Config;
 pub use self::conversations::{ListCursor, Seat};
 use self::error::{Abort, Error, OpenError};

@@ -153,6 +153,7 @@ pub fn message(row: &Row<'_>) -> rusqlite::Result<MessageRow> {
             reactions: Reactions::default(),
             edited_at: row.get(14)?,
             deleted_at: row.get(15)?,
+            pending: false,
         },
     })
 }
@@ -162,7 +163,7 @@ pub fn join_mentions(mentions: &[UserId]) -> Option<String> {
     (!mentions.is_empty()).then(|| mentions.iter().map(UserId::as_str).collect::<Vec<_>>().join("\n"))
 }
 
-fn split_mentions(list: &str) -> Vec<UserId> {
+pub fn split_mentions(list: &str) -> Vec<UserId> {
     list.split('\n').map(UserId::stored).collect()
 }
 

@@ -139,7 +139,7 @@ mod tests {
                     attachments: None,
                     metadata: None,
                 };
-                tx.insert_message(&seat, draft, user, Vec::new(), now)?;
+                tx.insert_message(&seat, crate::domain::id::MessageId::generate(), draft, user, Vec::new(), now)?;
             }
             4 => drop(tx.raise_delivered(&seat.marks(), user, chance / 8 % (seat.conversation.last_seq + 1))?),
             5 => drop(tx.raise_read(&seat, chance / 8 % (seat.conversation.last_seq + 1))?),

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
+use serde_json::json;
 use socketioxide::adapter::LocalAdapter;
 use socketioxide::handler::{ConnectHandler, MessageHandler};
 use socketioxide::socket::{DisconnectReason, Socket};
@@ -18,6 +19,7 @@ use super::payload::handshake::Handshake;
 use super::sessions;
 use crate::auth::{self, Identity};
 use crate::domain::error::{Code, Error};
+use crate::domain::hooks::{Arg, Person, Point};
 use crate::domain::id::ConnectionId;
 use crate::domain::time::Time;
 use crate::roster::connection::Connection;
@@ -78,7 +80,8 @@ impl Door {
         let sanctions = self.0.shared.chat.sanctions();
         sanctions.may_enter(&identity.user, identity.token_id.as_deref(), identity.issued_at, Time::now())?;
         let place = self.0.quotas.take_place(&identity.user, &self.0.limits.load())?;
-        let visitor = self.visitor(socket, &identity, handshake, place);
+        let person = self.greeted(socket, &identity, &handshake).await?;
+        let visitor = self.visitor(socket, &identity, person, handshake, place);
         let visitor = visitor.ok_or_else(|| Error::unavailable("the connection has ended"))?;
         // Before the client can know that it is in: its first event must find somebody to take it.
         socket.on_fallback(Events(Arc::clone(&visitor.dispatcher)));
@@ -86,11 +89,43 @@ impl Door {
         Ok(())
     }
 
+    /// Who the client is, as far as the plugins let it in.
+    async fn greeted(
+        &self,
+        socket: &Arc<Socket>,
+        identity: &Identity,
+        handshake: &Handshake,
+    ) -> Result<Arc<Person>, Error> {
+        let person = Arc::new(Person {
+            id: identity.user.clone(),
+            name: identity.name.clone(),
+            roles: identity.roles.clone(),
+            claims: identity.claims.clone(),
+        });
+        let args = || {
+            let transport = sessions::Session::of(socket);
+            let websocket = transport.as_ref().is_some_and(|transport| transport.link().is_some());
+            let link = json!({
+                "address": transport.map(|transport| transport.peer().address.to_string()),
+                "device": handshake.device,
+                "transport": if websocket { "websocket" } else { "polling" },
+                "headers": headers_shown(&socket.req_parts().headers),
+            });
+            vec![Arg::User(Arc::clone(&person)), Arg::Value(link)]
+        };
+        let ruled = self.0.shared.chat.rule(Point::Connect, args).await?;
+        Ok(match &ruled.rewrite {
+            Some(Arg::User(changed)) => Arc::clone(changed),
+            _ => person,
+        })
+    }
+
     /// Makes a session of an admitted client.
     fn visitor(
         &self,
         socket: &Arc<Socket>,
         identity: &Identity,
+        person: Arc<Person>,
         handshake: Handshake,
         place: Place,
     ) -> Option<Visitor> {
@@ -105,7 +140,7 @@ impl Door {
         );
         let connection = Arc::new(Connection::new(id, identity.user.clone(), handshake.device.clone(), outlet));
         let (limits, quotas) = (Arc::clone(&self.0.limits), Arc::clone(&self.0.quotas));
-        let session = Arc::new(Session::new(connection, identity, limits, quotas));
+        let session = Arc::new(Session::new(connection, identity, person, limits, quotas));
         let shared = Arc::clone(&self.0.shared);
         let dispatcher = Dispatcher::new(shared, session, socket.id.to_string(), Arc::clone(&transport), span);
         Some(Visitor { dispatcher, handshake, place, transport })
@@ -144,11 +179,28 @@ impl Door {
             if let Some(traffic) = transport.link().map(|link| link.traffic()) {
                 leaving.span().in_scope(|| tracing::debug!(?traffic, "the WebSocket has ended"));
             }
-            leaving.goodbye();
+            leaving.goodbye(why(reason));
             std::future::ready(())
         });
         dispatcher.hello(handshake);
         Some(())
+    }
+}
+
+/// The headers of the handshake without what proves who somebody is.
+fn headers_shown(headers: &http::HeaderMap) -> serde_json::Map<String, serde_json::Value> {
+    let secret = [http::header::AUTHORIZATION, http::header::COOKIE, http::header::PROXY_AUTHORIZATION];
+    let shown = headers.iter().filter(|(name, _)| !secret.contains(name));
+    shown.filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.into()))).collect()
+}
+
+/// Why a client has gone, in the words of Socket.IO.
+fn why(reason: DisconnectReason) -> &'static str {
+    match reason {
+        DisconnectReason::ClientNSDisconnect => "client disconnected",
+        DisconnectReason::ServerNSDisconnect | DisconnectReason::ClosingServer => "server disconnected",
+        DisconnectReason::HeartbeatTimeout => "ping timeout",
+        _ => "transport closed",
     }
 }
 

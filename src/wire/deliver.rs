@@ -12,6 +12,7 @@ use crate::bus::{Batch, Lane};
 use crate::chat::Chat;
 use crate::domain::event::Event;
 use crate::domain::id::{ConnectionId, ConversationId, UserId};
+use crate::domain::message::Message;
 use crate::roster::connection::Connection;
 use crate::roster::packet::Packet;
 
@@ -73,11 +74,24 @@ fn deliver(chat: &Chat, event: Event) -> usize {
         }
         Event::MessageUpdated { message, origin } => {
             let packet = Packet::event(server::MESSAGE_UPDATED, &MessageBody::from(&*message));
-            to_followers(chat, &message.conversation, &packet, origin)
+            to_readers(chat, &message, &packet, origin)
         }
         Event::MessageDeleted { message, origin } => {
             let packet = Packet::event(server::MESSAGE_DELETED, &MessageBody::from(&*message));
-            to_followers(chat, &message.conversation, &packet, origin)
+            to_readers(chat, &message, &packet, origin)
+        }
+        Event::MessageAside { message, origin } => {
+            let packet = Packet::event(server::MESSAGE_NEW, &MessageBody::from(&*message));
+            to_readers(chat, &message, &packet, origin)
+        }
+        Event::Answer { to, message } => {
+            let packet = Packet::event(server::MESSAGE_NEW, &MessageBody::from(&*message));
+            to_user(chat, &to, &packet, None, None)
+        }
+        Event::Custom { to, event, data } => to_user(chat, &to, &Packet::custom(event, &*data), None, None),
+        Event::Proposed(proposal) => {
+            chat.propose(*proposal);
+            0
         }
         Event::Reaction { message, conversation, user, emoji, removed, reactions, origin } => {
             let body = ReactionBody {
@@ -162,6 +176,14 @@ fn dismiss(device: &Connection, packet: &Packet) {
 fn to_followers(chat: &Chat, conversation: &ConversationId, packet: &Packet, origin: Option<ConnectionId>) -> usize {
     let Some(room) = chat.roster().room(conversation) else { return 0 };
     room.deliver(conversation, packet, |device| Some(device.id) != origin)
+}
+
+/// To everybody who sees the message but `origin`: of one outside of the order, its sender alone.
+fn to_readers(chat: &Chat, message: &Message, packet: &Packet, origin: Option<ConnectionId>) -> usize {
+    match message.place() {
+        Some(_) => to_followers(chat, &message.conversation, packet, origin),
+        None => to_user(chat, &message.sender, packet, Some(&message.conversation), origin),
+    }
 }
 
 /// To all devices of a user but `origin`. A device that misses it is told which conversation it was about, if any.

@@ -9,14 +9,14 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
 use futures_util::FutureExt;
 use parking_lot::Mutex;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
@@ -28,6 +28,7 @@ use super::{sessions, verbs};
 use crate::auth::Verifier;
 use crate::chat::Chat;
 use crate::domain::error::{Code, Error};
+use crate::domain::hooks::{Arg, Point};
 use crate::domain::id::ConnectionId;
 use crate::domain::time::Time;
 use crate::roster::packet::Packet;
@@ -64,6 +65,8 @@ pub struct Dispatcher {
     queue: Mutex<Queue>,
     /// The client has gone: nobody reads its answers any more.
     gone: AtomicBool,
+    /// Why it has gone.
+    reason: OnceLock<&'static str>,
 }
 
 #[derive(Default)]
@@ -103,7 +106,7 @@ impl Shared {
             let connection = &session.connection;
             connection.answer(&Packet::event(server::ERROR, &ErrorBody::of(&error)));
             connection.disconnect();
-            let code = error.code.as_str();
+            let code = error.code();
             tracing::debug!(connection.id = %connection.id, user.id = %connection.user, error.code = code, "ended");
         }
     }
@@ -111,7 +114,7 @@ impl Shared {
     /// Takes out whoever ended in the moment of coming in, before anybody could hear of it. Called again and again.
     pub fn sweep(&self) {
         for dispatcher in self.all().iter().filter(|dispatcher| dispatcher.session.connection.is_closed()) {
-            dispatcher.goodbye();
+            dispatcher.goodbye("server disconnected");
         }
     }
 }
@@ -127,7 +130,8 @@ impl Dispatcher {
         // Counted as working until the greeting: an event that comes before it waits for it.
         let queue = Mutex::new(Queue { working: true, ..Queue::default() });
         let (since, events, gone) = (Time::now(), AtomicU64::new(0), AtomicBool::new(false));
-        Arc::new(Dispatcher { shared, session, socket_id, transport, since, events, span, queue, gone })
+        let reason = OnceLock::new();
+        Arc::new(Dispatcher { shared, session, socket_id, transport, since, events, span, queue, gone, reason })
     }
 
     pub fn session(&self) -> &Session {
@@ -178,7 +182,9 @@ impl Dispatcher {
     }
 
     /// Takes the device out, behind all that it sent. A second call does nothing.
-    pub fn goodbye(self: &Arc<Self>) {
+    pub fn goodbye(self: &Arc<Self>, reason: &'static str) {
+        // The first who noticed knows best.
+        let _ = self.reason.set(reason);
         if self.gone.swap(true, Ordering::Relaxed) {
             return;
         }
@@ -201,6 +207,22 @@ impl Dispatcher {
         let this = Arc::clone(self);
         let span = self.span.clone();
         self.shared.tasks.spawn(async move { this.work().await }.instrument(span));
+    }
+
+    /// The user as plugins see them.
+    fn user(&self) -> Arg {
+        Arg::User(Arc::clone(&self.session.actor.person))
+    }
+
+    /// The connection as plugins see it.
+    fn link(&self) -> Arg {
+        let transport = if self.transport.link().is_some() { "websocket" } else { "polling" };
+        Arg::Value(json!({
+            "id": self.session.connection.id.to_string(),
+            "address": self.transport.peer().address.to_string(),
+            "device": self.session.connection.device,
+            "transport": transport,
+        }))
     }
 
     /// Works the queue off until it is empty.
@@ -234,6 +256,11 @@ impl Dispatcher {
                     self.answer_all(&mut in_flight).await;
                     self.shared.live.remove(&self.session.connection.id);
                     self.shared.chat.detach(&self.session.connection).await;
+                    self.shared.chat.tell(Point::Disconnected, || {
+                        let seconds = Time::now().0.saturating_sub(self.since.0) / 1_000;
+                        let reason = self.reason.get().copied().unwrap_or("transport closed");
+                        vec![self.user(), self.link(), Arg::Value(reason.into()), Arg::Value(seconds.into())]
+                    });
                 }
             }
         }
@@ -241,12 +268,16 @@ impl Dispatcher {
 
     async fn handle(&self, text: &str, has_binary: bool, ack: Option<i64>, in_flight: &mut VecDeque<Answer>) {
         self.events.fetch_add(1, Ordering::Relaxed);
-        let (name, request) = self.read(text, has_binary);
+        let began = Instant::now();
+        let (name, mut request) = self.read(text, has_binary);
         let is_send = matches!(&request, Ok(Request::Send(_)));
         if !is_send {
             self.answer_all(in_flight).await;
+        } else if self.shared.chat.considers() {
+            // What plugins decide is waited for here, so that their answers cannot change the order.
+            request = self.considered(request).await;
         }
-        let mut answer = self.run(name, request, ack);
+        let mut answer = self.run(name, request, ack, began);
         // The first poll puts a send into the store's queue: this is what keeps sends in order.
         match futures_util::poll!(&mut answer) {
             std::task::Poll::Ready(packet) => in_flight.push_back(Box::pin(std::future::ready(packet))),
@@ -256,6 +287,17 @@ impl Dispatcher {
             self.answer_all(in_flight).await;
         } else if in_flight.len() >= MAX_IN_FLIGHT {
             self.answer_first(in_flight).await;
+        }
+    }
+
+    async fn considered(&self, request: Result<Request, Error>) -> Result<Request, Error> {
+        match request {
+            Ok(Request::Send(draft)) => {
+                let considering = AssertUnwindSafe(self.shared.chat.consider(&self.session.actor, draft));
+                let considered = considering.catch_unwind().await.unwrap_or_else(|_| Err(internal()))?;
+                Ok(Request::Considered(Box::new(considered)))
+            }
+            other => other,
         }
     }
 
@@ -314,7 +356,14 @@ impl Dispatcher {
     fn admitted(&self, admission: Admission) -> Result<(), Error> {
         match admission {
             Admission::Pass => Ok(()),
-            Admission::Refuse { retry_after } => Err(Error::rate_limited(retry_after)),
+            Admission::Refuse { retry_after } => {
+                // Of a flood plugins hear once.
+                if self.session.is_first_refusal() {
+                    let limit = json!({ "name": "events", "retryAfterMs": retry_after.as_millis() as u64 });
+                    self.shared.chat.tell(Point::RateLimit, || vec![self.user(), Arg::Value(limit)]);
+                }
+                Err(Error::rate_limited(retry_after))
+            }
             Admission::Disconnect { retry_after } => {
                 let error = Error::rate_limited(retry_after);
                 self.session.connection.answer(&Packet::event(server::ERROR, &ErrorBody::of(&error)));
@@ -327,9 +376,8 @@ impl Dispatcher {
 
     /// The verb and its answer as one future, which owns what it needs. A panic in it is a defect of ours: the client
     /// reads `INTERNAL`, and the log has the same id.
-    fn run(&self, name: String, request: Result<Request, Error>, ack: Option<i64>) -> Answer {
+    fn run(&self, name: String, request: Result<Request, Error>, ack: Option<i64>, began: Instant) -> Answer {
         let (shared, session) = (Arc::clone(&self.shared), Arc::clone(&self.session));
-        let began = Instant::now();
         Box::pin(async move {
             let outcome = match request {
                 Ok(request) => {
@@ -349,7 +397,7 @@ impl Dispatcher {
                 }
                 Err(error) => {
                     // The refusal's text may quote what the client sent; its code never does.
-                    tracing::debug!(event.name = name_of_ours, event.duration = ?elapsed, error.code = error.code.as_str(), "refused");
+                    tracing::debug!(event.name = name_of_ours, event.duration = ?elapsed, error.code = error.code(), "refused");
                     refusal(ack, &name, &error)
                 }
             }
@@ -359,7 +407,7 @@ impl Dispatcher {
     async fn greet(&self, handshake: Handshake) {
         let connection = &self.session.connection;
         let device = connection.device.as_deref();
-        match self.shared.chat.attach(connection, handshake.status, handshake.resume).await {
+        match self.shared.chat.attach(connection, &self.session.actor, handshake.status, handshake.resume).await {
             Ok(attached) => {
                 let body = encode::ConnectedBody {
                     user_id: &connection.user,
@@ -371,6 +419,7 @@ impl Dispatcher {
                     resumed: attached.resumed.as_deref().map(encode::resumed),
                 };
                 connection.open(&Packet::event(server::CONNECTED, &body), &attached.marks);
+                self.shared.chat.tell(Point::Connected, || vec![self.user(), self.link()]);
                 tracing::debug!("connected");
             }
             Err(error) => {

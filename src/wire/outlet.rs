@@ -78,13 +78,13 @@ impl SessionOutlet {
     }
 }
 
-fn emit(socket: &Arc<Socket>, head: Head, argument: &RawValue) -> Result<(), Refused> {
+fn emit(socket: &Arc<Socket>, head: &Head, argument: &RawValue) -> Result<(), Refused> {
     let sent = match head {
-        Head::Event(name) => socket.emit(name, argument),
+        Head::Event(name) => socket.emit(name.as_ref(), argument),
         Head::Ack(id) => {
             // The library hands out acknowledgements only with the message that asks for one.
             let mut message = Value::Str("[]".into(), None);
-            let Ok(ack) = AckSender::from_message_parts(socket, &mut message, &Some(id));
+            let Ok(ack) = AckSender::from_message_parts(socket, &mut message, &Some(*id));
             ack.send(argument)
         }
     };

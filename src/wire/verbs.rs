@@ -38,6 +38,10 @@ pub async fn run(
             let sent = chat.send(actor, draft).await?;
             ok(ack, &SentBody { message: MessageBody::from(&*sent.message), duplicate: sent.duplicate })
         }
+        Request::Considered(considered) => {
+            let sent = chat.store_message(actor, *considered).await?;
+            ok(ack, &SentBody { message: MessageBody::from(&*sent.message), duplicate: sent.duplicate })
+        }
         Request::Edit { message, content } => {
             let message = chat.edit(actor, message, content).await?;
             ok(ack, &OneMessage { message: MessageBody::from(&*message) })

@@ -54,7 +54,7 @@ export class Client {
     const problems = eventProblems(event, args)
     this.problems.push(...problems)
     const payload = args[0]
-    if (event === 'message:new' && problems.length === 0) {
+    if (event === 'message:new' && problems.length === 0 && payload.seq !== null) {
       const last = this.#seen.get(payload.conversationId) ?? 0
       if (payload.seq <= last) this.problems.push(`${event}: seq ${payload.seq} of ${payload.conversationId} after ${last}`)
       this.#seen.set(payload.conversationId, payload.seq)

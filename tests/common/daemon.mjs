@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
@@ -73,9 +73,10 @@ export class Daemon {
 
   /**
    * `config` is laid over roomy defaults; `env` and `args` are added; `wrap` is a command line that runs the daemon;
+   * `plugins` are scripts by their names;
    * `comesBack` keeps the port over restarts; `listens: false` leaves it to the daemon where; `expectErrors` lists patterns of ERROR lines that belong to the test.
    */
-  constructor({ config = {}, env = {}, args = [], wrap = [], comesBack = false, listens = true, expectErrors = [] } = {}) {
+  constructor({ config = {}, env = {}, args = [], wrap = [], comesBack = false, listens = true, plugins = {}, expectErrors = [] } = {}) {
     this.dir = mkdtempSync(join(tmpdir(), 'chatd-test-'))
     this.configFile = join(this.dir, 'config.toml')
     this.stateDir = join(this.dir, 'state')
@@ -93,6 +94,14 @@ export class Daemon {
     this.confidential = new Set([this.secret])
     this.#expected = [...expectErrors]
     this.writeConfig()
+    for (const [name, script] of Object.entries(plugins)) this.writePlugin(name, script)
+  }
+
+  /** Puts a script where the daemon looks for plugins. */
+  writePlugin(name, script) {
+    const directory = join(this.dir, 'plugins')
+    mkdirSync(directory, { recursive: true })
+    writeFileSync(join(directory, `${name}.rhai`), script)
   }
 
   static async start(options) {

@@ -4,6 +4,7 @@
 const string = (value) => typeof value === 'string'
 const text = (value) => string(value) && value.length > 0
 const count = (value) => Number.isSafeInteger(value) && value >= 0
+const place = (value) => value === null || seq(value)
 const seq = (value) => Number.isSafeInteger(value) && value >= 1
 const bool = (value) => typeof value === 'boolean'
 const object = (value) => typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -42,7 +43,7 @@ const reactions = mapOf((users) => listOf(text)(users) && users.length > 0)
 export const message = record({
   id: uuid7,
   conversationId: text,
-  seq,
+  seq: place,
   senderId: text,
   content: nullable(string),
   type: (value) => string(value) && /^[a-z0-9_.-]{1,32}$/.test(value),
@@ -55,6 +56,7 @@ export const message = record({
   'reactions?': (value) => reactions(value) && Object.keys(value).length > 0,
   'editedAt?': time,
   'deletedAt?': time,
+  'pending?': oneOf(true),
 })
 
 const role = oneOf('owner', 'moderator', 'member', 'reader')
@@ -175,7 +177,7 @@ const CODES = [
 ]
 const refusal = record({
   ok: oneOf(false),
-  error: record({ code: oneOf(...CODES), message: text, 'retryAfterMs?': count, 'errorId?': text }),
+  error: record({ code: (value) => CODES.includes(value) || /^[A-Z][A-Z0-9_]{0,31}$/.test(value), message: text, 'retryAfterMs?': count, 'errorId?': text }),
 })
 
 /** What is wrong with an event as it came, in sentences; nothing where it fits. */

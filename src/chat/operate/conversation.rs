@@ -38,7 +38,8 @@ impl Chat {
         if new.kind == Kind::Direct && others.len() != 1 {
             return Err(Error::invalid("members", "exactly one other user for a direct conversation"));
         }
-        self.store.write(move |tx| create(tx, &owner, new, &others)).await
+        let through = self.through();
+        self.store.write(move |tx| create(tx, &owner, new, &others, &through)).await
     }
 
     /// Deletes a conversation with all that was said in it.

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::conversation::unseated;
-use crate::chat::{Chat, notify};
+use crate::chat::{Chat, notify, rule};
 use crate::domain::error::Error;
 use crate::domain::event::Event;
+use crate::domain::hooks::{Arg, Call, Origin, Person, Point};
 use crate::domain::id::{ConversationId, MessageId, UserId};
 use crate::domain::message::{self, Draft, Message, MessageType};
 use crate::domain::time::Time;
@@ -47,33 +48,59 @@ impl Chat {
     /// # Errors
     /// `INVALID`, `TOO_LARGE`, `NOT_FOUND`, `UNAVAILABLE`.
     pub async fn announce(&self, sender: UserId, id: ConversationId, content: String) -> Result<Arc<Message>, Error> {
+        let draft = Draft {
+            conversation: id,
+            content,
+            kind: MessageType::stored("system"),
+            client_id: None,
+            reply_to: None,
+            attachments: None,
+            metadata: None,
+        };
+        self.speak(sender, draft, &Origin::default()).await
+    }
+
+    /// Stores a message of somebody who need not be in the conversation. Plugins hear of it, but for the one that
+    /// brought it about, and do not decide on it.
+    ///
+    /// # Errors
+    /// `INVALID`, `TOO_LARGE`, `NOT_FOUND`, `UNAVAILABLE`.
+    pub(in crate::chat) async fn speak(
+        &self,
+        sender: UserId,
+        draft: Draft,
+        origin: &Origin,
+    ) -> Result<Arc<Message>, Error> {
         let config = self.config();
-        message::check_content(&content, false, config.messages.max_content)?;
+        message::check_content(&draft.content, false, config.messages.max_content)?;
         let (roster, policy) = (Arc::clone(&self.roster), config.notifications.messages);
-        let message = self
+        let (through, speaker) = (self.through_from(origin), Arg::User(Arc::new(Person::named(sender.clone()))));
+        let (message, conversation) = self
             .store
             .write(move |tx| {
                 let now = Time::now();
-                unseated(tx, &id)?;
+                unseated(tx, &draft.conversation)?;
                 tx.introduce(&sender)?;
-                let seat = tx.seat(&id, &sender)?.ok_or_else(|| Error::not_found("conversation"))?;
-                let mentions = notify::mentioned(tx, &seat, &content, now)?;
-                let draft = Draft {
-                    conversation: id,
-                    content,
-                    kind: MessageType::stored("system"),
-                    client_id: None,
-                    reply_to: None,
-                    attachments: None,
-                    metadata: None,
-                };
-                let message = Arc::new(tx.insert_message(&seat, draft, &sender, mentions, now)?);
+                let seat = tx.seat(&draft.conversation, &sender)?.ok_or_else(|| Error::not_found("conversation"))?;
+                if let Some(reply_to) = draft.reply_to
+                    && tx.message(reply_to)?.is_none_or(|answered| answered.conversation != draft.conversation)
+                {
+                    return Err(Error::not_found("message (replyTo)").into());
+                }
+                let mentions = notify::mentioned(tx, &seat, &draft.content, now)?;
+                let message =
+                    Arc::new(tx.insert_message(&seat, MessageId::generate(), draft, &sender, mentions, now)?);
                 tx.publish(Event::MessageNew { message: Arc::clone(&message), origin: None });
-                notify::mentions(tx, &seat.conversation, &message, &message.mentions)?;
-                notify::absent(tx, &seat, &message, policy, &roster)?;
-                Ok(message)
+                notify::mentions(tx, &seat.conversation, &message, &message.mentions, &through)?;
+                notify::absent(tx, &seat, &message, policy, &roster, &through)?;
+                let role = seat.member.as_ref().map(|member| member.role);
+                Ok((message, rule::conversation(&seat.conversation, role)))
             })
             .await?;
+        if self.wants(Point::MessageStored) {
+            let args = vec![Arg::Message(Arc::clone(&message)), speaker, conversation];
+            self.hooks.tell(Call::new(Point::MessageStored, args).from(origin));
+        }
         self.tally.message();
         Ok(message)
     }

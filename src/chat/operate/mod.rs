@@ -6,6 +6,7 @@ mod conversation;
 mod erase;
 mod kick;
 mod message;
+mod review;
 mod sanction;
 mod tokens;
 mod user;

@@ -86,7 +86,7 @@ fn describe(event: &Event, content: bool) -> Value {
     let said = |name: &str, message: &Message| {
         let mut shown = json!({
             "event": name, "user": message.sender, "conversation": message.conversation,
-            "message": message.id, "seq": message.seq,
+            "message": message.id, "seq": message.place(),
         });
         if content {
             shown["content"] = json!(message.content);
@@ -135,8 +135,20 @@ fn describe(event: &Event, content: bool) -> Value {
             json!({ "event": "member:removed", "user": user, "conversation": conversation })
         }
         Event::Dismissed { user, error, .. } => {
-            json!({ "event": "user:dismissed", "user": user, "code": error.code.as_str() })
+            json!({ "event": "user:dismissed", "user": user, "code": error.code() })
         }
+        Event::MessageAside { message, .. } => {
+            let mut shown = said("message:aside", message);
+            shown["pending"] = json!(message.pending);
+            shown
+        }
+        Event::Answer { to, message } => {
+            json!({ "event": "command:answered", "user": to, "conversation": message.conversation })
+        }
+        Event::Proposed(proposal) => {
+            json!({ "event": "notification:proposed", "user": proposal.to, "type": proposal.notification.kind })
+        }
+        Event::Custom { to, event, .. } => json!({ "event": event, "user": to }),
         Event::Notification { to, notification } => {
             json!({ "event": "notification:new", "user": to, "type": notification.kind })
         }

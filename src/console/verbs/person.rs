@@ -52,7 +52,7 @@ impl From<crate::domain::error::Error> for Stop {
 }
 
 async fn send_all(console: &Console, user: &UserId, out: &Outflow) -> Result<(), Stop> {
-    let actor = Actor { user: user.clone(), connection: None };
+    let actor = Actor::named(user.clone());
     let mut after = None;
     loop {
         let (conversations, next) = console.chat.conversations(&actor, after, PAGE).await?;

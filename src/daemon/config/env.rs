@@ -112,12 +112,12 @@ mod tests {
     #[test]
     fn an_unknown_variable_is_named_with_its_nearest() {
         let layer =
-            layer(&variables(&[("CHATD_LIMITS__BRUST", "1"), ("CHATD_PLUGINS__DIR", "x"), ("CHATD_CONFIG", "x")]));
+            layer(&variables(&[("CHATD_LIMITS__BRUST", "1"), ("CHATD_WEBHOOKS__URL", "x"), ("CHATD_CONFIG", "x")]));
         let shown: Vec<String> = layer.problems.iter().map(ToString::to_string).collect();
         assert_eq!(shown.len(), 2);
         assert!(shown[0].contains("CHATD_LIMITS__BRUST"), "{}", shown[0]);
         assert!(shown[0].contains("did you mean `CHATD_LIMITS__BURST`?"), "{}", shown[0]);
-        assert!(shown[1].contains("section `plugins` is not supported by this version"), "{}", shown[1]);
+        assert!(shown[1].contains("section `webhooks` is not supported by this version"), "{}", shown[1]);
     }
 
     #[test]

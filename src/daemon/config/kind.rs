@@ -33,6 +33,10 @@ pub enum Kind {
     Counts(u32, u32),
     /// Some of these words without duplicates, at least one.
     Choices(&'static [&'static str]),
+    /// A table of some of the names to one of the words each.
+    Words(fn() -> Vec<&'static str>, &'static [&'static str]),
+    /// A table of anybody's tables.
+    Tables,
 }
 
 impl Kind {
@@ -83,6 +87,14 @@ impl Kind {
                 within(time, *least, None)
             }
             (Kind::Choice(words), Value::String(text)) => one_of(words, text),
+            (Kind::Words(names, words), Value::Table(table)) => table.iter().try_for_each(|(name, word)| {
+                one_of(&names(), name)?;
+                one_of(words, word.as_str().ok_or_else(|| self.expected(word))?)
+            }),
+            (Kind::Tables, Value::Table(table)) => match table.iter().find(|(_, inner)| !inner.is_table()) {
+                None => Ok(()),
+                Some((name, _)) => Err(Complaint::new(format!("must hold tables: `{name}` is none"))),
+            },
             (Kind::Text(rule) | Kind::Secret(rule) | Kind::Path(rule), Value::String(text)) => rule(text),
             _ => Err(self.expected(value)),
         }
@@ -102,6 +114,8 @@ impl Kind {
             Kind::List(..) => "must be an array of strings",
             Kind::Counts(..) => "must be an array of whole numbers",
             Kind::Choices(words) => return Complaint::new(format!("must be an array of {}", quoted(words))),
+            Kind::Words(_, words) => return Complaint::new(format!("must be a table of names to {}", quoted(words))),
+            Kind::Tables => "must be a table of tables",
         };
         let textual = matches!(self, Kind::Size(..) | Kind::Time(..)) && found.is_str();
         Complaint::new(expected).hint((!textual).then(|| format!("found {}", describe(found))))
@@ -126,6 +140,7 @@ impl Kind {
             },
             Kind::List(..) | Kind::Choices(_) => read_list(text),
             Kind::Counts(..) => Ok(numbers(read_list(text)?)),
+            Kind::Words(..) | Kind::Tables => read_table(text),
             _ => Ok(Value::String(text.into())),
         }
     }
@@ -158,6 +173,8 @@ impl Display for Kind {
             Kind::List(..) => f.write_str("an array of strings"),
             Kind::Counts(..) => f.write_str("an array of whole numbers"),
             Kind::Choices(words) => write!(f, "an array of {}", quoted(words)),
+            Kind::Words(_, words) => write!(f, "a table of names to one of {}", quoted(words)),
+            Kind::Tables => f.write_str("a table for each name"),
         }
     }
 }
@@ -213,6 +230,13 @@ fn read_list(text: &str) -> Result<Value, Complaint> {
     }
     let items = plain.split(',').map(str::trim).filter(|item| !item.is_empty());
     Ok(Value::Array(items.map(|item| Value::String(item.into())).collect()))
+}
+
+/// An inline table as TOML has it.
+fn read_table(text: &str) -> Result<Value, Complaint> {
+    let document = format!("table = {text}").parse::<toml::Table>().ok();
+    let table = document.and_then(|mut document| document.remove("table")).filter(Value::is_table);
+    table.ok_or_else(|| Complaint::new("must be an inline table such as { name = \"value\" }"))
 }
 
 /// Items that are numbers in text as such; what else is there is refused with the rest.

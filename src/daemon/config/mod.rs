@@ -28,11 +28,11 @@ use serde::Deserialize;
 pub use diagnose::{Problem, Problems};
 pub use print::Setting;
 pub use reload::Change;
-pub use source::Place;
+pub use source::{Place, Source};
 
 use crate::daemon::logging;
 use crate::wire::bind;
-use crate::{auth, chat, console, session, store, wire};
+use crate::{auth, chat, console, plugin, session, store, wire};
 use setting::{Layer, Setting as Written};
 
 /// Where the configuration lies when nobody says otherwise.
@@ -51,6 +51,7 @@ pub struct Config {
     pub limits: session::config::Config,
     pub chat: chat::config::Config,
     pub store: store::config::Config,
+    pub plugins: plugin::config::Config,
     pub admin: console::config::Config,
     pub log: logging::Config,
 }
@@ -73,16 +74,18 @@ struct Sections {
     receipts: chat::config::Receipts,
     notifications: chat::config::Notifications,
     store: store::config::Config,
+    plugins: plugin::config::Config,
     admin: console::config::Config,
     log: logging::Config,
 }
 
 impl From<Sections> for Config {
     fn from(sections: Sections) -> Self {
-        let Sections { server, cors, ping, transports, compression, auth, limits, store, admin, log, .. } = sections;
+        let Sections { server, cors, ping, transports, compression, auth, limits, store, plugins, admin, log, .. } =
+            sections;
         let Sections { messages, conversations, typing, presence, receipts, notifications, .. } = sections;
         let chat = chat::config::Config { messages, conversations, typing, presence, receipts, notifications };
-        Config { server, cors, ping, transports, compression, auth, limits, chat, store, admin, log }
+        Config { server, cors, ping, transports, compression, auth, limits, chat, store, plugins, admin, log }
     }
 }
 
@@ -216,6 +219,11 @@ impl Sources {
     /// What another room found wrong with a key's value, shown where the value was written.
     pub fn problem(&self, key: &str, message: &str) -> Problem {
         Problem::new(format!("`{key}`: {message}"), self.locate(key))
+    }
+
+    /// Something that lies beside the configuration file.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.file.with_file_name(name)
     }
 
     /// What was read, in a few words: the file and how many drop-ins.

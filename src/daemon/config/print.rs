@@ -66,10 +66,20 @@ pub fn shown(key: &Key, value: &Value) -> String {
     mask(value).to_string()
 }
 
+/// A value of a plugin's table: what sounds like a secret is shown to nobody.
+fn named(name: &str, value: &Value) -> Value {
+    let name = name.to_ascii_lowercase();
+    let is_secret = ["secret", "password", "token", "api_key", "apikey"].iter().any(|word| name.contains(word));
+    if is_secret { Value::String(MASK.into()) } else { mask(value) }
+}
+
 fn mask(value: &Value) -> Value {
     match value {
         Value::String(text) => Value::String(mask_credentials(text)),
         Value::Array(items) => Value::Array(items.iter().map(mask).collect()),
+        Value::Table(table) => {
+            Value::Table(table.iter().map(|(name, value)| (name.clone(), named(name, value))).collect())
+        }
         other => other.clone(),
     }
 }

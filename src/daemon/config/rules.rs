@@ -97,6 +97,18 @@ fn is_host(text: &str) -> bool {
         })
 }
 
+/// The name of a plugin: of its file without the end, or of its folder.
+pub fn plugin(text: &str) -> Result<(), Complaint> {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if text.is_empty() || text.starts_with('.') || !text.bytes().all(is_name) {
+        return complain("must list names of plugins: letters, digits, `-`, `_` and `.`");
+    }
+    match text.strip_suffix(".rhai") {
+        Some(name) => Err(Complaint::new("must list names of plugins without `.rhai`").hint(write(name))),
+        None => Ok(()),
+    }
+}
+
 /// Permissions of a file.
 pub fn mode(text: &str) -> Result<(), Complaint> {
     text.parse::<Mode>().map(drop).map_err(|error| Complaint::new(error.to_string()))

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::kind::Kind;
 use super::rules;
+use crate::domain::hooks::SHAPES;
 use crate::domain::units::{ByteSize, Span};
 
 /// One key.
@@ -29,7 +30,7 @@ const DAY: Span = Span::secs(86_400);
 const YEARS: Span = Span::secs(100 * 365 * 86_400);
 
 /// Sections and keys that later versions have: naming them says more than "unknown key".
-pub const LATER: [&str; 6] = ["cluster", "files", "plugins", "api", "webhooks", "metrics"];
+pub const LATER: [&str; 5] = ["cluster", "files", "api", "webhooks", "metrics"];
 
 /// All keys, section by section, in the order in which they are documented and printed.
 pub static KEYS: &[Key] = &[
@@ -104,6 +105,13 @@ pub static KEYS: &[Key] = &[
     fixed("store.url", "'sqlite:chatd.db'", Kind::Text(rules::store_url)),
     fixed("store.durability", "'full'", Kind::Choice(&["full", "normal"])),
     fixed("store.readers", "2", Kind::Count(1, 64)),
+    fixed("plugins.dir", "", Kind::Path(rules::not_empty)),
+    live("plugins.enabled", "", Kind::List(0, rules::plugin)),
+    live("plugins.timeout", "'20ms'", Kind::Time(Span::millis(1), TEN_MINUTES)),
+    live("plugins.max_operations", "1000000", Kind::Count(1_000, ANY)),
+    live("plugins.max_memory", "'16MiB'", Kind::Size(ByteSize::kib(64), ByteSize::mib(1_024))),
+    live("plugins.on_error", "{}", Kind::Words(hooks_that_decide, &["allow", "deny", "hold"])),
+    live("plugins.config", "{}", Kind::Tables),
     fixed("admin.socket", "", Kind::Path(rules::not_empty)),
     fixed("admin.mode", "'0660'", Kind::Text(rules::mode)),
     fixed("admin.group", "", Kind::Text(rules::not_empty)),
@@ -113,6 +121,10 @@ pub static KEYS: &[Key] = &[
     fixed("log.format", "'auto'", Kind::Choice(&["auto", "human", "json", "journald"])),
     live("log.filter", "", Kind::Text(rules::log_filter)),
 ];
+
+fn hooks_that_decide() -> Vec<&'static str> {
+    SHAPES.iter().filter(|shape| shape.point.decides()).map(|shape| shape.hook).collect()
+}
 
 /// A key that a reload takes; an empty default stands for none.
 const fn live(path: &'static str, default: &'static str, kind: Kind) -> Key {

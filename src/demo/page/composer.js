@@ -3,7 +3,7 @@
 
 import { $, h, icon } from './dom.js'
 import { personName } from './format.js'
-import { remember, replace } from './history.js'
+import { replace } from './history.js'
 import { ask } from './link.js'
 import { titleOf } from './model.js'
 import { post } from './outbox.js'
@@ -86,7 +86,6 @@ async function submit() {
   if (editing) {
     try {
       const { message } = await ask('message:edit', { messageId: editing.id, content })
-      remember([message])
       replace(conversation, message)
       stopEditing(conversation)
     } catch (cause) {

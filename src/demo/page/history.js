@@ -4,7 +4,7 @@
 import { ask } from './link.js'
 import { MAX_STRETCH, changed, state } from './state.js'
 
-/** @import { IMessage } from '../../../types/chatd.js' */
+/** @import { IAside, IMessage } from '../../../types/chatd.js' */
 /** @import { Conversation, Stretch } from './state.js' */
 
 const PAGE = 50
@@ -85,12 +85,35 @@ function dropNewest(stretch) {
   stretch.atEnd = false
 }
 
-/** @param {Conversation} conversation @param {IMessage} message */
+/** Takes a message as it is now. @param {Conversation} conversation @param {IMessage | IAside} message */
 export function replace(conversation, message) {
+  if (message.seq === null) return setAside(conversation, message)
   const at = conversation.stretch?.messages.findIndex(({ id }) => id === message.id) ?? -1
   if (conversation.stretch && at >= 0) conversation.stretch.messages[at] = message
   if (conversation.last?.id === message.id) conversation.last = message
-  if (state.seen.has(message.id)) state.seen.set(message.id, message)
+  remember([message])
+}
+
+/**
+ * A page of history. What stands outside of the order is kept beside it.
+ * @param {Conversation} conversation
+ * @param {{ after?: number, before?: number, limit: number }} bounds
+ */
+async function read(conversation, bounds) {
+  const { messages, hasMore } = await ask('message:history', { conversationId: idOf(conversation), ...bounds })
+  /** @type {IMessage[]} */
+  const ordered = []
+  for (const message of messages) {
+    if (message.seq === null) setAside(conversation, message)
+    else ordered.push(message)
+  }
+  return { messages: ordered, hasMore }
+}
+
+/** Keeps an own message that nobody else sees, or forgets it where it was deleted. @param {Conversation} conversation @param {IAside} message */
+export function setAside(conversation, message) {
+  if (message.content === null) conversation.asides.delete(message.id)
+  else conversation.asides.set(message.id, message)
 }
 
 /** @type {WeakMap<Conversation, Promise<void>>} */
@@ -116,7 +139,7 @@ export const isLoading = (conversation) => loading.has(conversation)
 /** The end of the conversation. @param {Conversation} conversation */
 export function loadLatest(conversation) {
   return inTurn(conversation, async () => {
-    const { messages, hasMore } = await ask('message:history', { conversationId: idOf(conversation), limit: PAGE })
+    const { messages, hasMore } = await read(conversation, { limit: PAGE })
     remember(messages)
     conversation.stretch = { messages, hasOlder: hasMore, atEnd: true }
     conversation.upTo = Math.max(conversation.upTo, messages.at(-1)?.seq ?? 0)
@@ -130,7 +153,7 @@ export function loadOlder(conversation) {
     const { stretch } = conversation
     const first = stretch?.messages[0]
     if (!stretch?.hasOlder || !first) return
-    const page = await ask('message:history', { conversationId: idOf(conversation), before: first.seq, limit: PAGE })
+    const page = await read(conversation, { before: first.seq, limit: PAGE })
     remember(page.messages)
     stretch.messages.unshift(...page.messages)
     stretch.hasOlder = page.hasMore
@@ -144,7 +167,7 @@ export function loadNewer(conversation) {
     const { stretch } = conversation
     const last = stretch?.messages.at(-1)
     if (!stretch || stretch.atEnd || !last) return
-    const page = await ask('message:history', { conversationId: idOf(conversation), after: last.seq, limit: PAGE })
+    const page = await read(conversation, { after: last.seq, limit: PAGE })
     remember(page.messages)
     stretch.messages.push(...page.messages)
     stretch.atEnd = !page.hasMore
@@ -157,7 +180,7 @@ export function loadAround(conversation, seq) {
   return inTurn(conversation, async () => {
     if (conversation.stretch?.messages.some((message) => message.seq === seq)) return
     const before = seq + PAGE / 2
-    const { messages, hasMore } = await ask('message:history', { conversationId: idOf(conversation), before, limit: PAGE })
+    const { messages, hasMore } = await read(conversation, { before, limit: PAGE })
     remember(messages)
     const last = messages.at(-1)?.seq ?? 0
     conversation.stretch = { messages, hasOlder: hasMore, atEnd: last >= conversation.upTo }
@@ -173,7 +196,7 @@ export async function catchUp(conversation) {
   let count = 0
   await inTurn(conversation, async () => {
     for (let more = true; more; ) {
-      const page = await ask('message:history', { conversationId: idOf(conversation), after: conversation.upTo, limit: MAX_PAGE })
+      const page = await read(conversation, { after: conversation.upTo, limit: MAX_PAGE })
       count += page.messages.length
       take(conversation, page.messages)
       more = page.hasMore
@@ -219,7 +242,7 @@ export function refresh(conversation) {
     const [first, last] = [stretch?.messages[0], stretch?.messages.at(-1)]
     if (!stretch || !first || !last) return
     for (let before = last.seq + 1; before > first.seq; ) {
-      const page = await ask('message:history', { conversationId: idOf(conversation), after: first.seq - 1, before, limit: MAX_PAGE })
+      const page = await read(conversation, { after: first.seq - 1, before, limit: MAX_PAGE })
       remember(page.messages)
       for (const message of page.messages) replace(conversation, message)
       before = page.hasMore ? (page.messages[0]?.seq ?? 0) : 0
@@ -236,7 +259,7 @@ export async function find(conversation, messageId) {
   const seen = state.seen.get(messageId)
   if (seen) return seen
   for (let before = conversation.upTo + 1; before > 1; ) {
-    const page = await ask('message:history', { conversationId: idOf(conversation), before, limit: MAX_PAGE })
+    const page = await read(conversation, { before, limit: MAX_PAGE })
     remember(page.messages)
     const found = page.messages.find(({ id }) => id === messageId)
     if (found || !page.hasMore) return found

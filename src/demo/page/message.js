@@ -6,7 +6,7 @@ import { edit, reply } from './composer.js'
 import { confirm } from './dialog.js'
 import { h, icon } from './dom.js'
 import { clock, dayKey, dayName, fullTime, parts, personName, plural } from './format.js'
-import { remember, replace } from './history.js'
+import { replace } from './history.js'
 import { ask } from './link.js'
 import { reacted } from './model.js'
 import { drop, retry } from './outbox.js'
@@ -14,7 +14,7 @@ import { avatar } from './sidebar.js'
 import { changed, memberCount, openConversation, state } from './state.js'
 import { complain } from './toast.js'
 
-/** @import { IMessage } from '../../../types/chatd.js' */
+/** @import { IAside, IMessage } from '../../../types/chatd.js' */
 /** @import { Conversation, Outgoing } from './state.js' */
 /** @import { Item } from './dom.js' */
 
@@ -44,7 +44,7 @@ export function rows(conversation) {
     items.push(said(conversation, message, isGrouped(previous, message)))
     previous = message
   }
-  if (stretch.atEnd) items.push(...waiting.map(outgoing))
+  if (stretch.atEnd) items.push(...[...conversation.asides.values()].map(aside), ...waiting.map(outgoing))
   return items
 }
 
@@ -88,6 +88,13 @@ function said(conversation, message, isFollowing) {
   const look = JSON.stringify([message, quoted?.content, quoted?.senderId, mark, isFollowing, isLit])
   const make = () => (message.type === JOINED ? notice(message) : row(message, quoted, mark, isFollowing, isLit))
   return { key: message.id, look, make }
+}
+
+/** What nobody else sees: an own message that waits, or what the server answers. @param {IAside} message @returns {Item} */
+function aside(message) {
+  const note = message.pending ? 'Waiting for a moderator' : 'Only you can see this'
+  const make = () => h('p', { class: 'notice', 'data-id': message.id }, `${message.content ?? ''} — ${note}`)
+  return { key: message.id, look: JSON.stringify(message), make }
 }
 
 /** @param {IMessage} message */
@@ -174,7 +181,6 @@ async function remove(message) {
   if (!conversation || !(await confirm('Delete this message?', 'It is replaced by a note that something was deleted, for everybody.', 'Delete'))) return
   try {
     const answer = await ask('message:delete', { messageId: message.id })
-    remember([answer.message])
     replace(conversation, answer.message)
     changed()
   } catch (cause) {

@@ -3,7 +3,7 @@
 
 import { jump } from './actions.js'
 import { personName, plural } from './format.js'
-import { catchUp, insert, loadLatest, note, refresh, remember, replace, startOver, take } from './history.js'
+import { catchUp, insert, loadLatest, note, refresh, remember, replace, setAside, startOver, take } from './history.js'
 import { ask, say } from './link.js'
 import { drop, flush } from './outbox.js'
 import { activity, changed, openConversation, peerOf, state } from './state.js'
@@ -11,7 +11,7 @@ import { isAtEnd } from './thread.js'
 import { toast } from './toast.js'
 
 /** @import { Socket } from 'socket.io-client' */
-/** @import { ClientToServerEvents, Connected, Handshake, IConversation, IMessage, INotification, ServerToClientEvents } from '../../../types/chatd.js' */
+/** @import { ClientToServerEvents, Connected, Handshake, IAside, IConversation, IMessage, INotification, ServerToClientEvents } from '../../../types/chatd.js' */
 /** @import { Conversation } from './state.js' */
 
 const TYPING_MS = 8_000
@@ -55,6 +55,7 @@ export function adopt(info) {
     unread: unread ?? 0,
     last: lastMessage,
     stretch: null,
+    asides: new Map(),
     members: null,
     typing: new Map(),
     divider: null,
@@ -112,11 +113,18 @@ export async function loadInbox(cursor) {
 
 /**
  * A message came, live or as the answer to an own one.
- * @param {IMessage} message
+ * @param {IMessage | IAside} message
  */
 export function received(message) {
   const conversation = state.conversations.get(message.conversationId)
   if (!conversation) return void join(message.conversationId).catch(() => {})
+  if (message.seq === null) {
+    // A command that was answered is no message: its answer is what there is to see.
+    if (message.pending || message.senderId !== state.me) setAside(conversation, message)
+    drop(({ clientId }) => clientId === message.clientId)
+    return changed()
+  }
+  conversation.asides.delete(message.id)
   const { senderId, seq } = message
   const isNew = seq > conversation.upTo && !conversation.beyond.has(seq)
   remember([message])

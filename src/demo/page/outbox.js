@@ -4,16 +4,16 @@
 import { Refused, Unreachable, ask, pause } from './link.js'
 import { changed, state } from './state.js'
 
-/** @import { IMessage } from '../../../types/chatd.js' */
+/** @import { IAside, IMessage } from '../../../types/chatd.js' */
 /** @import { Outgoing } from './state.js' */
 
 const KEY = 'chatd-demo-outbox'
 
-/** @type {(message: IMessage) => void} */
+/** @type {(message: IMessage | IAside) => void} */
 let onSent = () => {}
 let isRunning = false
 
-/** What was left when the page was closed. @param {(message: IMessage) => void} sent what to do with what went out */
+/** What was left when the page was closed. @param {(message: IMessage | IAside) => void} sent what to do with what went out */
 export function open(sent) {
   onSent = sent
   try {

@@ -1,7 +1,7 @@
 // @ts-check
 // What the page knows. Whoever changes it calls `changed`, and what is on the screen follows.
 
-/** @import { IConversation, IMember, IMessage, INotification, IPresence } from '../../../types/chatd.js' */
+/** @import { IAside, IConversation, IMember, IMessage, INotification, IPresence } from '../../../types/chatd.js' */
 
 /**
  * A stretch of a conversation without a gap; what is on the screen. Older and newer messages come in by scrolling and
@@ -17,6 +17,7 @@
  * @property {number} unread
  * @property {IMessage | undefined} last
  * @property {Stretch | null} stretch
+ * @property {Map<string, IAside>} asides own messages that wait for a moderator, and answers to commands
  * @property {Map<string, IMember> | null} members
  * @property {Map<string, number>} typing users, and the timers that forget them
  * @property {number | null} divider everything behind this `seq` was unread when the user came

@@ -41,7 +41,7 @@ pub fn refused(ack: i64, error: &Error) -> Packet {
 #[derive(serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ErrorBody<'a> {
-    code: &'static str,
+    code: &'a str,
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<&'a str>,
@@ -54,7 +54,7 @@ pub struct ErrorBody<'a> {
 impl<'a> ErrorBody<'a> {
     pub fn of(error: &'a Error) -> Self {
         ErrorBody {
-            code: error.code.as_str(),
+            code: error.code(),
             message: &error.message,
             event: None,
             retry_after_ms: error.retry_after.map(millis),
@@ -78,7 +78,7 @@ fn millis(span: Duration) -> u64 {
 pub struct MessageBody<'a> {
     id: MessageId,
     conversation_id: &'a ConversationId,
-    seq: u64,
+    seq: Option<u64>,
     sender_id: &'a UserId,
     content: Option<&'a str>,
     #[serde(rename = "type")]
@@ -100,6 +100,8 @@ pub struct MessageBody<'a> {
     edited_at: Option<Time>,
     #[serde(skip_serializing_if = "Option::is_none")]
     deleted_at: Option<Time>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pending: bool,
 }
 
 impl<'a> From<&'a Message> for MessageBody<'a> {
@@ -107,7 +109,7 @@ impl<'a> From<&'a Message> for MessageBody<'a> {
         MessageBody {
             id: message.id,
             conversation_id: &message.conversation,
-            seq: message.seq,
+            seq: message.place(),
             sender_id: &message.sender,
             content: message.content.as_deref(),
             kind: message.kind.as_str(),
@@ -120,6 +122,7 @@ impl<'a> From<&'a Message> for MessageBody<'a> {
             reactions: ReactionsBody(&message.reactions),
             edited_at: message.edited_at,
             deleted_at: message.deleted_at,
+            pending: message.pending,
         }
     }
 }

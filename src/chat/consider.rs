@@ -1,0 +1,241 @@
+//! A message before it is sent, where plugins want to see it: a command is answered, a message is refused, changed, or
+//! put outside of the order.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::rule;
+use super::{Actor, Chat, notify, seat};
+use crate::domain::access;
+use crate::domain::error::Error;
+use crate::domain::event::Event;
+use crate::domain::hooks::{Arg, Call, Effect, Hold, Point, Ruling, Verdict};
+use crate::domain::id::{MessageId, UserId};
+use crate::domain::message::{self, Draft, Message, MessageType, Reactions};
+use crate::domain::time::Time;
+use crate::store::Query;
+use crate::store::error::Abort;
+
+/// Words of a command that plugins are given.
+const MAX_WORDS: usize = 200;
+
+/// A message that may be stored, and how.
+#[derive(Debug)]
+pub struct Considered {
+    pub id: MessageId,
+    pub draft: Draft,
+    /// The users that it mentions, where a plugin has changed the list.
+    pub mentions: Option<Vec<UserId>>,
+    pub fate: Fate,
+    /// What plugins want done once it is stored.
+    pub effects: Vec<Effect>,
+}
+
+/// What becomes of a message.
+#[derive(Debug)]
+pub enum Fate {
+    /// It takes the next place.
+    Ordered,
+    /// Nobody but its sender sees it.
+    Silent,
+    /// Nobody but its sender sees it until a moderator lets it through.
+    Held(Hold),
+    /// It was stored before, or answered: there is nothing to store.
+    Settled { message: Arc<Message>, duplicate: bool },
+}
+
+impl Considered {
+    /// A message that nobody has looked at.
+    pub fn plain(draft: Draft) -> Self {
+        Considered { id: MessageId::generate(), draft, mentions: None, fate: Fate::Ordered, effects: Vec::new() }
+    }
+}
+
+impl Chat {
+    /// Whether any plugin wants to see messages before they are stored.
+    pub fn considers(&self) -> bool {
+        [Point::Message, Point::Command, Point::Mention].into_iter().any(|point| self.wants(point))
+    }
+
+    /// Shows a message to the plugins.
+    ///
+    /// # Errors
+    /// What `message:send` refuses, and what a plugin does.
+    pub async fn consider(&self, actor: &Actor, draft: Draft) -> Result<Considered, Error> {
+        message::check_content(&draft.content, draft.attachments.is_some(), self.config().messages.max_content)?;
+        let Looked { message, conversation } = match self.look_at_draft(actor, draft).await? {
+            Ok(looked) => looked,
+            Err(stored) => return Ok(settled(stored, true)),
+        };
+        let mut message = Arc::new(message);
+        let mut effects = Vec::new();
+        if let Some((name, words)) = command_of(&message) {
+            let args = vec![
+                Arg::Value(name.into()),
+                Arg::Value(words.into()),
+                Arg::Message(Arc::clone(&message)),
+                rule::user(actor),
+            ];
+            let ruling = self.ask(Point::Command, args, &mut effects).await;
+            match ruling {
+                Verdict::Deny(error) => return Err(self.refuse(error, effects)),
+                Verdict::Rewrite(Arg::Message(changed)) => message = changed,
+                Verdict::Answer(text) => {
+                    self.post(effects);
+                    return Ok(self.answer(actor, message, text).await);
+                }
+                _ => {}
+            }
+        }
+        let asked = Arc::clone(&message);
+        let mut fate = Fate::Ordered;
+        if self.wants(Point::Message) {
+            let args = vec![Arg::Message(Arc::clone(&message)), rule::user(actor), conversation];
+            match self.ask(Point::Message, args, &mut effects).await {
+                Verdict::Deny(error) => return Err(self.refuse(error, effects)),
+                Verdict::Rewrite(Arg::Message(changed)) => message = changed,
+                Verdict::Silent => fate = Fate::Silent,
+                Verdict::Hold(hold) => fate = Fate::Held(hold),
+                _ => {}
+            }
+        }
+        // Where the text has changed, whom it mentions is found out again, unless a plugin has said whom.
+        let mut mentions = (message.mentions != asked.mentions).then(|| message.mentions.clone());
+        if self.wants(Point::Mention) && !message.mentions.is_empty() {
+            let list: Vec<Value> = message.mentions.iter().map(|user| user.as_str().into()).collect();
+            let args = vec![Arg::Value(list.into()), Arg::Message(Arc::clone(&message)), rule::user(actor)];
+            if let Verdict::Rewrite(Arg::Value(Value::Array(list))) = self.ask(Point::Mention, args, &mut effects).await
+            {
+                let ids = list.iter().filter_map(|id| UserId::new(id.as_str()?).ok());
+                mentions = Some(ids.take(crate::domain::mention::MAX_MENTIONS).collect());
+            }
+        }
+        let draft = draft_of(&message);
+        message::check_content(&draft.content, draft.attachments.is_some(), self.config().messages.max_content)?;
+        Ok(Considered { id: message.id, draft, mentions, fate, effects })
+    }
+
+    async fn ask(&self, point: Point, args: Vec<Arg>, effects: &mut Vec<Effect>) -> Verdict {
+        let Ruling { verdict, effects: wanted } = self.hooks.decide(Call::new(point, args)).await;
+        effects.extend(wanted);
+        verdict
+    }
+
+    /// A refusal does not undo what the plugin wants done beside it.
+    fn refuse(&self, error: Error, effects: Vec<Effect>) -> Error {
+        self.post(effects);
+        error
+    }
+
+    /// What would be stored of `draft`; or what was stored, where this is a retry.
+    async fn look_at_draft(&self, actor: &Actor, draft: Draft) -> Result<Result<Looked, Arc<Message>>, Error> {
+        let (user, open, sanctions) = (actor.user.clone(), self.is_open(), Arc::clone(&self.sanctions));
+        self.store
+            .read(move |query| {
+                let now = Time::now();
+                let seated = seat::take(query, &draft.conversation, &user, open, now)?;
+                if let Some(stored) = stored_before(query, &seated.seat, draft.client_id.as_deref())? {
+                    return Ok(Err(Arc::new(stored)));
+                }
+                sanctions.may_write(&user, now)?;
+                access::may_write(seated.conversation(), &seated.member, now)?;
+                let mentions = notify::mentioned(query, &seated.seat, &draft.content, now)?;
+                let conversation = rule::conversation(seated.conversation(), Some(seated.member.role));
+                let message = message_of(MessageId::generate(), draft, user, mentions, now);
+                Ok(Ok(Looked { message, conversation }))
+            })
+            .await
+    }
+
+    /// Tells the sender of a command, and nobody else, what a plugin answers.
+    async fn answer(&self, actor: &Actor, command: Arc<Message>, text: String) -> Considered {
+        let answer = Message {
+            id: MessageId::generate(),
+            sender: UserId::stored("chatd"),
+            content: Some(text),
+            kind: MessageType::stored("system"),
+            client_id: None,
+            reply_to: Some(command.id),
+            attachments: None,
+            metadata: None,
+            mentions: Vec::new(),
+            at: Time::now(),
+            ..Message::clone(&command)
+        };
+        self.bus.publish(Event::Answer { to: actor.user.clone(), message: Arc::new(answer) }).await;
+        settled(command, false)
+    }
+}
+
+struct Looked {
+    message: Message,
+    conversation: Arg,
+}
+
+fn settled(message: Arc<Message>, duplicate: bool) -> Considered {
+    let (id, draft) = (message.id, draft_of(&message));
+    Considered { id, draft, mentions: None, fate: Fate::Settled { message, duplicate }, effects: Vec::new() }
+}
+
+/// The message that a retry means, in the order or outside of it.
+///
+/// # Errors
+/// Where the store fails.
+pub(super) fn stored_before(
+    query: &Query<'_>,
+    seat: &crate::store::Seat,
+    client_id: Option<&str>,
+) -> Result<Option<Message>, Abort> {
+    let Some(client_id) = client_id else { return Ok(None) };
+    match query.message_by_client_id(seat, client_id)? {
+        Some(message) => Ok(Some(message)),
+        None => Ok(query.aside_by_client_id(seat, client_id)?),
+    }
+}
+
+pub(super) fn message_of(id: MessageId, draft: Draft, sender: UserId, mentions: Vec<UserId>, now: Time) -> Message {
+    Message {
+        id,
+        conversation: draft.conversation,
+        seq: 0,
+        sender,
+        content: Some(draft.content),
+        kind: draft.kind,
+        at: now,
+        client_id: draft.client_id,
+        reply_to: draft.reply_to,
+        attachments: draft.attachments,
+        metadata: draft.metadata,
+        mentions,
+        reactions: Reactions::default(),
+        edited_at: None,
+        deleted_at: None,
+        pending: false,
+    }
+}
+
+fn draft_of(message: &Message) -> Draft {
+    Draft {
+        conversation: message.conversation.clone(),
+        content: message.content.clone().unwrap_or_default(),
+        kind: message.kind.clone(),
+        client_id: message.client_id.clone(),
+        reply_to: message.reply_to,
+        attachments: message.attachments.clone(),
+        metadata: message.metadata.clone(),
+    }
+}
+
+/// The name and the words of `/name words…`.
+fn command_of(message: &Message) -> Option<(String, Vec<Value>)> {
+    let rest = message.content.as_deref()?.strip_prefix('/')?;
+    let mut words = rest.split_whitespace();
+    // A path or a comment is no command.
+    let name = words.next().filter(|name| rest.starts_with(name) && name.chars().all(is_of_a_name))?;
+    Some((name.to_owned(), words.take(MAX_WORDS).map(Value::from).collect()))
+}
+
+fn is_of_a_name(sign: char) -> bool {
+    sign.is_alphanumeric() || matches!(sign, '_' | '-' | '.')
+}

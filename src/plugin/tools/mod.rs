@@ -1,0 +1,3 @@
+//! What authors of plugins work with, as functions: `chatctl plugin` calls them, with no daemon.
+
+pub mod check;
