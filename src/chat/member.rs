@@ -147,7 +147,7 @@ impl Chat {
             Ok((before, rule::conversation(seated.conversation(), Some(seated.member.role))))
         });
         let (before, conversation) = looked.await?;
-        change["userId"] = target.as_str().into();
+        change["target"] = target.as_str().into();
         change["by"] = actor.user.as_str().into();
         change["oldRole"] = before.map(Role::as_str).into();
         if change["action"] != "update" && change.get("newRole").is_none() {

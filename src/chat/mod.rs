@@ -44,6 +44,7 @@ pub use self::consider::Considered;
 pub use self::conversation::{Changes, NewConversation};
 pub use self::member::MemberChange;
 pub use self::retention::INTERVAL as RETENTION_INTERVAL;
+pub use self::rule::conversation as rule_conversation;
 pub use self::sanctions::Sanctions;
 use crate::bus::Bus;
 use crate::domain::hooks::{Directory, Hooks, Person};

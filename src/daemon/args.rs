@@ -50,6 +50,7 @@ pub enum Command {
     /// The database, while no daemon runs
     #[command(subcommand)]
     Store(Store),
+    Plugin(Plugin),
 }
 
 #[derive(Debug, Subcommand)]
@@ -62,6 +63,60 @@ pub enum Store {
     Vacuum,
     /// Put a copy into the place of the database
     Restore { file: PathBuf },
+}
+
+/// Write, check and try plugins, with no daemon
+#[derive(Debug, Arguments)]
+pub struct Plugin {
+    #[command(subcommand)]
+    pub command: PluginCommand,
+
+    /// Print one JSON document
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum PluginCommand {
+    /// Compile scripts and look up every function that they call: exit status 1 where one is wrong
+    Check {
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Run the tests NAME.test.rhai of scripts or directories: exit status 1 where one fails
+    Test {
+        /// Test files, scripts with a test beside them, or directories [default: .]
+        files: Vec<PathBuf>,
+    },
+    /// Run one hook of a script and print its verdict
+    Run {
+        file: PathBuf,
+        /// Which hook
+        #[arg(long, value_name = "NAME", default_value = "on_message")]
+        hook: String,
+        /// Its arguments as JSON: an object of them by name, an array, or the first one; `-` reads standard input
+        #[arg(long, value_name = "JSON", default_value = "null")]
+        input: String,
+    },
+    /// Ask a script about messages that are stored, and count its verdicts; changes and sends nothing
+    Replay {
+        file: PathBuf,
+        /// Messages of this time until now
+        #[arg(long, value_name = "SPAN", default_value = "24h")]
+        last: Span,
+        /// At most so many of them, the oldest first
+        #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true)]
+        limit: u64,
+    },
+    /// Write a plugin to begin with, and its test
+    New {
+        name: String,
+        /// Where to
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        dir: PathBuf,
+    },
+    /// Write a definition file for editors that know the language
+    Definitions { dir: PathBuf },
 }
 
 /// Mint a token with the configured secret, to try things out

@@ -16,6 +16,7 @@ mod signals;
 mod state_dir;
 mod token;
 mod upkeep;
+mod workshop;
 
 use std::process::ExitCode;
 
@@ -64,6 +65,7 @@ pub fn main() -> ExitCode {
     match args.command {
         Some(Command::Token(token)) => return token::run(token, &loaded, &directory),
         Some(Command::Store(store)) => return upkeep::run(store, &loaded, &directory),
+        Some(Command::Plugin(plugin)) => return workshop::run(plugin, &loaded, &directory),
         None => {}
     }
     let log = match logging::init(&loaded.config.log) {

@@ -98,9 +98,14 @@ fn work(jobs: &Mutex<Receiver<Job>>) {
 
 /// Runs `work` with an engine on a thread of its own, for tools and for loading: what is not made for many.
 pub fn alone<R: Send>(work: impl FnOnce(&Engine) -> R + Send) -> R {
+    alone_with(engine::build, work)
+}
+
+/// The same with an engine that `build` makes.
+pub fn alone_with<R: Send>(build: impl FnOnce() -> Engine + Send, work: impl FnOnce(&Engine) -> R + Send) -> R {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("plugin-tool".into()).stack_size(STACK_BYTES);
-        let thread = thread.spawn_scoped(scope, || work(&engine::build())).expect("a thread can be started");
+        let thread = thread.spawn_scoped(scope, || work(&build())).expect("a thread can be started");
         thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }

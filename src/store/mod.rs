@@ -16,6 +16,7 @@ mod members;
 mod messages;
 mod notifications;
 mod open;
+pub mod past;
 mod plugins;
 mod query;
 mod reader;
