@@ -224,6 +224,15 @@ commands! {
     MessageShow "message.show" Message, reads;
     MessageDelete "message.delete" Message, changes;
     MessageSearch "message.search" MessageSearch, reads;
+    PluginList "plugin.list" Nothing, reads;
+    PluginShow "plugin.show" Plugin, reads;
+    PluginEnable "plugin.enable" Plugin, changes;
+    PluginDisable "plugin.disable" Plugin, changes;
+    PluginReload "plugin.reload" Nothing, changes;
+    PluginCall "plugin.call" PluginCall, changes;
+    ReviewList "review.list" ReviewList, reads;
+    ReviewApprove "review.approve" Message, changes;
+    ReviewReject "review.reject" ReviewReject, changes;
     Log "log" Log, reads;
     Events "events" Events, reads;
     StoreCheck "store.check" Nothing, reads;

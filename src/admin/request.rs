@@ -132,6 +132,27 @@ requests! {
         limit: u32,
     }
 
+    Plugin { plugin: String, }
+
+    /// A command of a plugin's own.
+    PluginCall {
+        plugin: String,
+        command: String,
+        #[serde(default)] args: Vec<String>,
+    }
+
+    /// Messages on hold, the oldest first, behind `after`.
+    ReviewList {
+        #[serde(default)] after: Option<String>,
+        limit: u32,
+    }
+
+    ReviewReject {
+        message: String,
+        /// For the sender.
+        #[serde(default)] reason: Option<String>,
+    }
+
     TokenMint {
         user: String,
         #[serde(default)] name: Option<String>,

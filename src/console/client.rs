@@ -170,13 +170,14 @@ async fn respond(line: &[u8], peer: &Peer, console: &Arc<Console>) -> Option<Out
 /// Runs a command; what changes something leaves a line in the log, and is done to its end even where its client has
 /// gone.
 async fn run(command: Command, peer: &Peer, console: &Arc<Console>) -> Result<Answer, Failure> {
+    let operator = format!("uid {}", peer.uid);
     if !command.changes() {
-        return dispatch::run(console, command).await;
+        return dispatch::run(console, command, &operator).await;
     }
     let (method, target) = (command.method(), target(command.method(), &command.params()));
     let (working, uid, pid) = (Arc::clone(console), peer.uid, peer.pid);
     let work = console.shared.tasks.spawn(async move {
-        let outcome = dispatch::run(&working, command).await;
+        let outcome = dispatch::run(&working, command, &operator).await;
         let said = match &outcome {
             Ok(_) => "done",
             Err(failure) => failure.data.kind.as_str(),

@@ -6,7 +6,9 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::client::Answer;
-use super::verbs::{connection, conversation, doctor, follow, message, person, status, store, token, user};
+use super::verbs::{
+    connection, conversation, doctor, follow, message, person, plugin, review, status, store, token, user,
+};
 use super::{Console, Errand};
 use crate::admin::answer::{Configuration, Draining};
 use crate::admin::protocol::{Command, Failure};
@@ -14,9 +16,11 @@ use crate::admin::protocol::{Command, Failure};
 /// The tightest lockdown.
 const MAX_LOCKDOWN: u8 = 3;
 
+/// Does what `operator` asks.
+///
 /// # Errors
 /// What the command refused.
-pub async fn run(console: &Arc<Console>, command: Command) -> Result<Answer, Failure> {
+pub async fn run(console: &Arc<Console>, command: Command, operator: &str) -> Result<Answer, Failure> {
     match command {
         Command::Status(_) => ok(status::status(console).await?),
         Command::Stats(_) => ok(status::stats(console).await?),
@@ -50,6 +54,15 @@ pub async fn run(console: &Arc<Console>, command: Command) -> Result<Answer, Fai
         Command::MessageShow(request) => ok(message::show(console, request).await?),
         Command::MessageDelete(request) => ok(message::delete(console, request).await?),
         Command::MessageSearch(request) => ok(message::search(console, request).await?),
+        Command::PluginList(_) => ok(plugin::list(console)),
+        Command::PluginShow(request) => ok(plugin::show(console, &request)?),
+        Command::PluginEnable(request) => ok(plugin::switch(console, request, true).await?),
+        Command::PluginDisable(request) => ok(plugin::switch(console, request, false).await?),
+        Command::PluginReload(_) => ok(plugin::reload(console)?),
+        Command::PluginCall(request) => ok(plugin::call(console, request, operator).await?),
+        Command::ReviewList(request) => ok(review::list(console, request).await?),
+        Command::ReviewApprove(request) => ok(review::approve(console, request).await?),
+        Command::ReviewReject(request) => ok(review::reject(console, request).await?),
         Command::Log(request) => follow::log(console, &request),
         Command::Events(request) => Ok(follow::events(console, request)),
         Command::StoreCheck(_) => ok(store::check(console).await?),

@@ -24,12 +24,14 @@ use crate::chat::Chat;
 use crate::domain::error::Error;
 use crate::domain::id::{BadId, ConversationId, UserId};
 use crate::domain::time::Time;
+use crate::plugin::Host;
 use crate::wire::dispatch::Shared;
 
 /// What the commands work with.
 pub struct Console {
     pub chat: Arc<Chat>,
     pub shared: Arc<Shared>,
+    pub host: Arc<Host>,
     pub errands: mpsc::Sender<Errand>,
     pub journal: Arc<journal::Journal>,
     pub node: String,

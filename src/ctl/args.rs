@@ -7,8 +7,8 @@ use std::time::Duration;
 use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
 
 use super::{
-    complete, config, connection, conversation, follow, format, lifecycle, lockdown, message, status, store, token,
-    top, user,
+    complete, config, connection, conversation, follow, format, lifecycle, lockdown, message, plugin, review, status,
+    store, token, top, user,
 };
 
 /// Operates a running chatd
@@ -100,6 +100,10 @@ pub enum Command {
     Conversation(conversation::Command),
     #[command(subcommand, alias = "messages")]
     Message(message::Command),
+    #[command(subcommand, alias = "plugins")]
+    Plugin(plugin::Command),
+    #[command(subcommand)]
+    Review(review::Command),
     #[command(subcommand, alias = "tokens")]
     Token(token::Command),
     Log(follow::Log),

@@ -12,7 +12,7 @@ use super::Desk;
 use super::args::Args;
 use super::client::Client;
 use super::error::Error;
-use crate::admin::answer::{Configuration, ConnectionList, ConversationPage, Users};
+use crate::admin::answer::{Configuration, ConnectionList, ConversationPage, Plugins, Users};
 use crate::admin::protocol::Command;
 use crate::admin::request;
 
@@ -99,6 +99,14 @@ pub fn connections(begun: &OsStr) -> Vec<CompletionCandidate> {
         let request = request::ConnectionList { user: None, limit: MAX_OFFERED };
         let list: ConnectionList = client.call(&Command::ConnectionList(request))?;
         Ok(list.connections.into_iter().map(|line| line.connection).filter(|id| id.starts_with(&begun)).collect())
+    })
+}
+
+pub fn plugins(begun: &OsStr) -> Vec<CompletionCandidate> {
+    let begun = begun.to_string_lossy().into_owned();
+    offered(|client| {
+        let list: Plugins = client.call(&Command::PluginList(request::Nothing {}))?;
+        Ok(list.plugins.into_iter().map(|line| line.name).filter(|name| name.starts_with(&begun)).collect())
     })
 }
 

@@ -242,6 +242,6 @@ fn send(desk: &Desk, args: Send) -> Result<(), Error> {
     let request = request::ConversationSend { conversation, sender, content: text::read(&content)? };
     let answer = desk.connect()?.ask(&protocol::Command::ConversationSend(request))?;
     report(desk, answer, |sent: crate::admin::answer::Message| {
-        format!("said in {} as {}, seq {}", sent.conversation_id, sent.sender_id, sent.seq)
+        format!("said in {} as {}, seq {}", sent.conversation_id, sent.sender_id, super::message::place(&sent))
     })
 }

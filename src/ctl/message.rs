@@ -61,7 +61,7 @@ fn show(desk: &Desk, message: String) -> Result<(), Error> {
     let message: Message = decode(answer)?;
     desk.output.line(&desk.output.tint(Tint::Strong, &message.id));
     let mut fields = Fields::new(&desk.output);
-    fields.row("conversation", format!("{}, seq {}", clean(&message.conversation_id), message.seq));
+    fields.row("conversation", format!("{}, seq {}", clean(&message.conversation_id), place(&message)));
     fields.row("sender", clean(&message.sender_id));
     fields.row("sent", format!("{} ({})", ago(&message.timestamp), message.timestamp));
     fields.row("type", clean(&message.kind));
@@ -72,6 +72,11 @@ fn show(desk: &Desk, message: String) -> Result<(), Error> {
     }
     fields.row("content", content(desk, &message));
     Ok(())
+}
+
+/// Its place in the order.
+pub fn place(message: &Message) -> String {
+    message.seq.map_or_else(|| "-".into(), |seq| seq.to_string())
 }
 
 fn content(desk: &Desk, message: &Message) -> String {
@@ -86,8 +91,8 @@ pub fn show_all(desk: &Desk, messages: &[Message], anywhere: bool) {
     let out = &desk.output;
     for message in messages {
         let place = match anywhere {
-            true => format!("{} {}", clean(&message.conversation_id), message.seq),
-            false => format!("{:>6}", message.seq),
+            true => format!("{} {}", clean(&message.conversation_id), place(message)),
+            false => format!("{:>6}", place(message)),
         };
         let head = out.tint(Tint::Faint, &format!("{place}  {}", message.timestamp));
         let sender = out.tint(Tint::Strong, &clean(&message.sender_id));

@@ -21,7 +21,9 @@ mod lockdown;
 mod message;
 mod output;
 mod person;
+mod plugin;
 mod progress;
+mod review;
 mod status;
 mod store;
 mod table;
@@ -99,6 +101,8 @@ fn run(command: Command, desk: &Desk) -> Result<(), Error> {
         Command::Connection(command) => connection::run(desk, command),
         Command::Conversation(command) => conversation::run(desk, command),
         Command::Message(command) => message::run(desk, command),
+        Command::Plugin(command) => plugin::run(desk, command),
+        Command::Review(command) => review::run(desk, command),
         Command::Token(command) => token::run(desk, command),
         Command::Doctor => doctor::doctor(desk),
         Command::Lockdown(args) => lockdown::lockdown(desk, &args),

@@ -22,7 +22,7 @@ use crate::console::journal::Journal;
 use crate::console::listen::{Listener, Serving};
 use crate::console::{Console, Errand};
 use crate::demo::Demo;
-use crate::domain::hooks::{Effect, Hooks};
+use crate::domain::hooks::{Effect, Hooks, Point};
 use crate::domain::time::Time;
 use crate::plugin::Host;
 use crate::roster::Roster;
@@ -192,6 +192,7 @@ fn open_desk(listener: Listener, house: &House, errands: mpsc::Sender<Errand>, j
     let console = Console {
         chat: Arc::clone(&house.chat),
         shared: Arc::clone(&house.shared),
+        host: Arc::clone(&house.host),
         errands,
         journal,
         node: host_name(),
@@ -280,6 +281,7 @@ async fn build(running: &Running) -> Result<House, u8> {
         connected: doctor.roster().connection_count(),
         rooms: doctor.roster().room_count(),
     };
+    let visitors = Arc::clone(&chat);
     let demo = || Demo::new(&config.server.path, Arc::clone(&live.auth), running.state_dir.clone());
     let annex = config.server.demo.then(|| Arc::new(demo()) as Arc<dyn Annex>);
     let (engine, io) = wire::server::engine(&config.server.path, &config.ping, &config.transports);
@@ -294,6 +296,7 @@ async fn build(running: &Running) -> Result<House, u8> {
         tls: Arc::clone(&live.tls),
         limits: Arc::clone(&live.limits),
         health: Arc::new(checkup),
+        shows_headers: Arc::new(move || visitors.wants(Point::Connect)),
         annex,
         max_streams: descriptors::for_connections(running.descriptors),
     };

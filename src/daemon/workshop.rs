@@ -121,7 +121,10 @@ impl Bench<'_> {
     fn run(&self, file: &Path, hook: &str, input: &str) -> Outcome {
         let point = Point::parse(hook).ok_or_else(|| {
             let near = check::nearest(hook, SHAPES.iter().map(|shape| shape.hook));
-            vec![Flaw { hint: near.map(|near| format!("did you mean {near}?")), ..bad(format!("there is no hook {hook}")) }]
+            vec![Flaw {
+                hint: near.map(|near| format!("did you mean {near}?")),
+                ..bad(format!("there is no hook {hook}"))
+            }]
         })?;
         let mut text = input.to_owned();
         if input == "-" {

@@ -110,7 +110,11 @@ fn one(
     }
     let began = Instant::now();
     let outcome = run::hook(engine, script, services, set.limits, point, given.to_vec(), origin).and_then(
-        |Outcome { decision, effects, timers }| Ok((step(script, point, decision, subject)?, effects, timers)),
+        |Outcome { decision, effects, timers }| {
+            let step = step(script, point, decision, subject);
+            let step = step.map_err(|fault| Fault { spot: fault.spot.or(script.spot(point)), ..fault })?;
+            Ok((step, effects, timers))
+        },
     );
     let took = began.elapsed();
     match outcome {

@@ -130,7 +130,9 @@ pub fn hook(
     args.truncate(script.arity(point));
     let first = args.first().map(kind_name);
     let (returned, stage) = function(engine, script, services, limits, point.hook(), args, cause);
-    let decision = understand(point, first, returned?, stage.said)?;
+    let decided = returned.and_then(|returned| understand(point, first, returned, stage.said));
+    // The engine does not tell where a limit was met; the hook is where to begin looking.
+    let decision = decided.map_err(|fault| Fault { spot: fault.spot.or(script.spot(point)), ..fault })?;
     Ok(Outcome { decision, effects: stage.effects, timers: stage.timers })
 }
 
@@ -163,7 +165,10 @@ pub fn understand(
 ) -> Result<Decision, Fault> {
     let shape = point.shape();
     if point == Point::Admin {
-        return Ok(Decision::Value(returned));
+        return Ok(match returned.clone().try_cast::<Said>() {
+            Some(said @ Said::Deny { .. }) => Decision::Said(said),
+            _ => Decision::Value(returned),
+        });
     }
     if !point.decides() {
         return Ok(Decision::Allow);

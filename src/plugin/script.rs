@@ -35,11 +35,20 @@ pub struct Script {
     pub path: PathBuf,
     pub ast: AST,
     /// How many arguments the script's function for each point takes; none: it has no such function.
-    hooks: [Option<u8>; SHAPES.len()],
-    /// What its functions know beside what they are given.
+    hooks: [Option<Hook>; SHAPES.len()],
+    /// What its functions know beside what they are given: each is handed a copy, so that no call leaves anything to the
+    /// next one, which may run on another thread.
     pub names: Vec<(String, Dynamic)>,
     pub config: Dynamic,
     pub estate: Arc<Estate>,
+}
+
+/// A function that is a hook.
+#[derive(Clone, Copy)]
+struct Hook {
+    arity: usize,
+    /// Where it is defined.
+    spot: Option<Spot>,
 }
 
 /// A place in a script's text.
@@ -115,7 +124,7 @@ impl Script {
     ) -> Result<Self, Flaw> {
         let ast = engine.compile(text).map_err(|error| Flaw::parse(path, &error))?;
         let hooks = find_hooks(&ast, text, path)?;
-        let config = Dynamic::from(value::map_from_json(config)).into_shared();
+        let config = Dynamic::from(value::map_from_json(config));
         let mut script = Script {
             name: name.into(),
             path: path.to_path_buf(),
@@ -145,7 +154,7 @@ impl Script {
             Fault::catch(|| engine.run_ast_with_scope(&mut scope, &self.ast))
         });
         outcome.map_err(|fault| Flaw::fault(&self.path, &fault))?;
-        Ok(scope.into_iter().map(|(name, value, _)| (name.into(), value.into_shared())).collect())
+        Ok(scope.into_iter().map(|(name, value, _)| (name.into(), value.flatten())).collect())
     }
 
     /// The same script before its top level has run.
@@ -167,7 +176,12 @@ impl Script {
 
     /// How many arguments the hook takes.
     pub fn arity(&self, point: Point) -> usize {
-        self.hooks[point as usize].map_or(0, usize::from)
+        self.hooks[point as usize].map_or(0, |hook| hook.arity)
+    }
+
+    /// Where the hook is defined.
+    pub fn spot(&self, point: Point) -> Option<Spot> {
+        self.hooks[point as usize].and_then(|hook| hook.spot)
     }
 
     pub fn points(&self) -> impl Iterator<Item = Point> + '_ {
@@ -192,8 +206,8 @@ pub fn read(path: &Path) -> Result<String, Flaw> {
 
 /// The functions that are hooks. One that looks like a hook and is none is a mistake; one may take fewer arguments than
 /// it could have.
-fn find_hooks(ast: &AST, text: &str, path: &Path) -> Result<[Option<u8>; SHAPES.len()], Flaw> {
-    let mut hooks = [None; SHAPES.len()];
+fn find_hooks(ast: &AST, text: &str, path: &Path) -> Result<[Option<Hook>; SHAPES.len()], Flaw> {
+    let mut hooks: [Option<Hook>; SHAPES.len()] = [None; SHAPES.len()];
     for function in ast.iter_functions() {
         let (name, arity) = (function.name, function.params.len());
         let spot = place_of(text, name);
@@ -216,7 +230,9 @@ fn find_hooks(ast: &AST, text: &str, path: &Path) -> Result<[Option<u8>; SHAPES.
         }
         if let Some(point) = Point::parse(name) {
             let slot = &mut hooks[point as usize];
-            *slot = (*slot).max(u8::try_from(arity).ok());
+            if slot.is_none_or(|known| known.arity < arity) {
+                *slot = Some(Hook { arity, spot });
+            }
         }
     }
     Ok(hooks)
@@ -225,10 +241,11 @@ fn find_hooks(ast: &AST, text: &str, path: &Path) -> Result<[Option<u8>; SHAPES.
 /// Where a function is defined: the syntax tree does not say.
 fn place_of(text: &str, name: &str) -> Option<Spot> {
     let defines = |line: &str| {
-        let rest = line.trim_start().trim_start_matches("private ").strip_prefix("fn ")?;
-        let rest = rest.trim_start().strip_prefix(name)?;
-        rest.trim_start().starts_with('(').then(|| line.len() - line.trim_start().len() + 1)
+        line.match_indices("fn ").map(|(at, _)| at).find(|at| {
+            let rest = line[at + 3..].trim_start().strip_prefix(name);
+            rest.is_some_and(|rest| rest.trim_start().starts_with('('))
+        })
     };
-    let found = text.lines().enumerate().find_map(|(at, line)| Some((at + 1, defines(line)?)));
-    found.map(|(line, column)| Spot { line, column })
+    let found = text.lines().enumerate().find_map(|(at, line)| Some((at + 1, line, defines(line)?)));
+    found.map(|(number, line, at)| Spot { line: number, column: line[..at].chars().count() + 1 })
 }

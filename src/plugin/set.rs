@@ -137,7 +137,7 @@ pub fn set_up(
 ) -> Result<(Vec<Effect>, Vec<Timer>), Flaw> {
     let Some(arity) = script.function(ON_LOAD) else { return Ok(Default::default()) };
     // A copy: the script may change what it is handed, and its `config` is what the file says.
-    let table: Dynamic = script.config.clone().flatten();
+    let table: Dynamic = script.config.clone();
     let args = vec![table; arity];
     let (outcome, stage) = run::function(engine, script, services, limits, ON_LOAD, args, &Origin::default());
     outcome.map_err(|fault| Flaw::fault(&script.path, &fault))?;

@@ -35,6 +35,7 @@ struct Counts {
     errors: AtomicU64,
     denied: AtomicU64,
     nanos: AtomicU64,
+    longest: AtomicU64,
     buckets: [AtomicU64; BUCKETS],
 }
 
@@ -58,6 +59,7 @@ pub struct Done {
     pub total: Duration,
     pub median: Duration,
     pub p99: Duration,
+    pub longest: Duration,
 }
 
 /// Whether a plugin is asked.
@@ -87,7 +89,7 @@ impl Default for Counts {
     fn default() -> Self {
         let zero = || AtomicU64::new(0);
         let buckets = std::array::from_fn(|_| zero());
-        Counts { calls: zero(), errors: zero(), denied: zero(), nanos: zero(), buckets }
+        Counts { calls: zero(), errors: zero(), denied: zero(), nanos: zero(), longest: zero(), buckets }
     }
 }
 
@@ -161,6 +163,7 @@ impl Stats {
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         counts.calls.fetch_add(1, Ordering::Relaxed);
         counts.nanos.fetch_add(nanos, Ordering::Relaxed);
+        counts.longest.fetch_max(nanos, Ordering::Relaxed);
         counts.buckets[bucket(took)].fetch_add(1, Ordering::Relaxed);
         // Two threads at once may lose one of the two: it is an average.
         let before = self.average.load(Ordering::Relaxed);
@@ -181,6 +184,7 @@ impl Counts {
             total: Duration::from_nanos(read(&self.nanos)),
             median: percentile(&buckets, 0.5),
             p99: percentile(&buckets, 0.99),
+            longest: Duration::from_nanos(read(&self.longest)),
         }
     }
 }

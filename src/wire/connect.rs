@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use serde_json::json;
+use serde_json::{Map, json};
 use socketioxide::adapter::LocalAdapter;
 use socketioxide::handler::{ConnectHandler, MessageHandler};
 use socketioxide::socket::{DisconnectReason, Socket};
 use socketioxide_core::Value;
 
+use super::detach::Headers;
 use super::dispatch::{Dispatcher, Shared};
 use super::outlet::SessionOutlet;
 use super::payload::handshake::Handshake;
@@ -104,12 +105,13 @@ impl Door {
         });
         let args = || {
             let transport = sessions::Session::of(socket);
+            let headers = socket.req_parts().extensions.get::<Headers>().map(Headers::take).unwrap_or_default();
             let websocket = transport.as_ref().is_some_and(|transport| transport.link().is_some());
             let link = json!({
                 "address": transport.map(|transport| transport.peer().address.to_string()),
                 "device": handshake.device,
                 "transport": if websocket { "websocket" } else { "polling" },
-                "headers": headers_shown(&socket.req_parts().headers),
+                "headers": headers.into_iter().map(|(name, value)| (name, value.into())).collect::<Map<_, _>>(),
             });
             vec![Arg::User(Arc::clone(&person)), Arg::Value(link)]
         };
@@ -185,13 +187,6 @@ impl Door {
         dispatcher.hello(handshake);
         Some(())
     }
-}
-
-/// The headers of the handshake without what proves who somebody is.
-fn headers_shown(headers: &http::HeaderMap) -> serde_json::Map<String, serde_json::Value> {
-    let secret = [http::header::AUTHORIZATION, http::header::COOKIE, http::header::PROXY_AUTHORIZATION];
-    let shown = headers.iter().filter(|(name, _)| !secret.contains(name));
-    shown.filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.into()))).collect()
 }
 
 /// Why a client has gone, in the words of Socket.IO.

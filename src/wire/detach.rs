@@ -3,10 +3,13 @@
 //! The library keeps the whole request. Its headers and its URI are slices of hyper's read buffer, and a single one of
 //! them holds all 8 KiB of that: so what is read later on is copied, and the rest is left behind.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_KEY};
+use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION, SEC_WEBSOCKET_KEY};
 use http::{Request, Uri};
 use http_body_util::Full;
+use parking_lot::Mutex;
 
 /// The headers that are read later on: a token, and what the library answers a WebSocket's request by.
 const KEPT: [HeaderName; 2] = [AUTHORIZATION, SEC_WEBSOCKET_KEY];
@@ -25,6 +28,28 @@ pub fn detach<B>(request: Request<B>) -> Request<Full<Bytes>> {
     parts.headers = kept;
     parts.uri = Uri::try_from(parts.uri.to_string()).unwrap_or_default();
     Request::from_parts(parts, Full::default())
+}
+
+/// The headers of the request that opens a session, for those who decide who is let in: taken once, and gone.
+#[derive(Clone)]
+pub struct Headers(Arc<Mutex<Option<Shown>>>);
+
+/// Names and values.
+pub type Shown = Vec<(String, String)>;
+
+/// What proves who somebody is, which is nobody else's business.
+const SECRET: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
+
+impl Headers {
+    pub fn of(headers: &HeaderMap) -> Self {
+        let shown = headers.iter().filter(|(name, _)| !SECRET.contains(name));
+        let shown = shown.filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
+        Headers(Arc::new(Mutex::new(Some(shown.collect()))))
+    }
+
+    pub fn take(&self) -> Shown {
+        self.0.lock().take().unwrap_or_default()
+    }
 }
 
 #[cfg(test)]

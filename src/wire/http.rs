@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 
 use super::config::{Compression, Cors};
 use super::cors::{self, Verdict};
-use super::detach::detach;
+use super::detach::{Headers, detach};
 use super::encoding;
 use super::extension;
 use super::forwarded;
@@ -63,6 +63,9 @@ pub trait Annex: Send + Sync {
     fn answer(&self, request: Request<Bytes>) -> BoxFuture<'_, Answer>;
 }
 
+/// Something that may be on or off at any time.
+pub type Switch = Arc<dyn Fn() -> bool + Send + Sync>;
+
 /// What all connections share to answer requests.
 pub struct Site {
     pub engine: Engine,
@@ -75,6 +78,7 @@ pub struct Site {
     pub compression: Arc<ArcSwap<Compression>>,
     pub proxies: Arc<ArcSwap<Vec<Proxy>>>,
     pub health: Checkup,
+    pub shows_headers: Switch,
     pub annex: Option<Arc<dyn Annex>>,
     /// How long the body of a request may take to arrive.
     pub body_timeout: Duration,
@@ -268,8 +272,12 @@ impl Site {
         let ticket = self.guard.admit(peer.address).map_err(too_many)?;
         let session = self.sessions.open(peer, version, ticket, websocket.then(|| link.clone()));
         link.client_pings.store(version == Version::V3, Ordering::Relaxed);
+        let headers = (self.shows_headers)().then(|| Headers::of(request.headers()));
         let mut request = detach(request);
         request.extensions_mut().insert::<Arc<Session>>(session.clone());
+        if let Some(headers) = headers {
+            request.extensions_mut().insert(headers);
+        }
         let answer = (self.engine.answer)(request).await;
         if websocket || answer.status() != StatusCode::OK {
             return Ok(answer);

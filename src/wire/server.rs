@@ -16,7 +16,7 @@ use super::config::{self, Compression, Cors, Transport};
 use super::guard::Guard;
 use super::handshake;
 use super::health::Checkup;
-use super::http::{self, Annex, Engine, Site};
+use super::http::{self, Annex, Engine, Site, Switch};
 use super::link::Room;
 use super::listen::Reception;
 use super::overload::Doorman;
@@ -57,6 +57,8 @@ pub struct Setup {
     pub tls: Arc<ArcSwap<Tls>>,
     pub limits: Arc<ArcSwap<Limits>>,
     pub health: Checkup,
+    /// Whether anybody wants to see the headers with which a client comes.
+    pub shows_headers: Switch,
     pub annex: Option<Arc<dyn Annex>>,
     /// Streams that may be open at most, whatever the limits say.
     pub max_streams: usize,
@@ -99,6 +101,7 @@ impl Server {
             compression: setup.compression,
             proxies: setup.proxies,
             health: setup.health,
+            shows_headers: setup.shows_headers,
             annex: setup.annex,
             body_timeout: setup.transports.body_timeout.0,
             upgrades: setup.transports.allow.contains(&Transport::Websocket),

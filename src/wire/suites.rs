@@ -41,6 +41,7 @@ pub async fn serve(path: &str, engine: Engine, ready: impl FnOnce(&str)) {
         tls: Arc::default(),
         limits: Arc::new(ArcSwap::from_pointee(Limits { max_payload: ByteSize(MAX_PAYLOAD), ..Limits::default() })),
         health: Arc::new(|| Health { initialized: true, connected: 0, rooms: 0 }),
+        shows_headers: Arc::new(|| false),
         annex: None,
         max_streams: usize::MAX,
     };

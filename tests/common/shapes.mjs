@@ -181,7 +181,11 @@ const refusal = record({
 })
 
 /** What is wrong with an event as it came, in sentences; nothing where it fits. */
+/** Names of events that are an application's own begin so. */
+const OWN = 'app:'
+
 export function eventProblems(event, args) {
+  if (event.startsWith(OWN)) return []
   const check = events[event]
   if (!check) return [`${event}: no event of the protocol`]
   if (args.length !== 1) return [`${event}: ${args.length} arguments`]

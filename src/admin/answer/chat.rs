@@ -146,13 +146,80 @@ answers! {
     Message {
         id: String,
         conversation_id: String,
-        seq: u64,
+        /// Null where it stands outside of the order.
+        seq: Option<u64>,
         sender_id: String,
         content: Option<String>,
         #[serde(rename = "type")] kind: String,
         timestamp: String,
         #[serde(default)] edited_at: Option<String>,
         #[serde(default)] deleted_at: Option<String>,
+    }
+
+    /// `plugin.list`
+    Plugins { plugins: Vec<PluginLine>, }
+
+    /// A plugin, loaded or not; the loaded ones come in the order in which they are asked. Also `plugin.show`.
+    PluginLine {
+        name: String,
+        file: String,
+        /// `running`, `benched` or `off`.
+        state: String,
+        /// With `benched`: for how long still.
+        benched_ms: Option<u64>,
+        hooks: Vec<String>,
+        calls: u64,
+        errors: u64,
+        /// Of the slowest of its hooks.
+        p50_us: Option<f64>,
+        p99_us: Option<f64>,
+        last_error: Option<PluginError>,
+        /// What was called of it so far.
+        stats: Vec<HookLine>,
+        /// Keys that it keeps.
+        keys: usize,
+        timers: Vec<String>,
+    }
+
+    PluginError { at: String, message: String, }
+
+    HookLine {
+        hook: String,
+        calls: u64,
+        errors: u64,
+        denied: u64,
+        total_ms: f64,
+        p50_us: f64,
+        p99_us: f64,
+        max_us: f64,
+    }
+
+    /// `plugin.enable`, `plugin.disable`
+    Switched { plugin: String, enabled: bool, changed: bool, }
+
+    /// `plugin.reload`
+    PluginsReloaded { plugins: Vec<String>, took_ms: u64, }
+
+    /// `plugin.call`
+    PluginSaid { plugin: String, answer: serde_json::Value, }
+
+    /// `review.list`
+    Reviews {
+        messages: Vec<HeldLine>,
+        /// How many wait in all.
+        total: u64,
+        next: Option<String>,
+    }
+
+    HeldLine {
+        id: String,
+        conversation_id: String,
+        sender_id: String,
+        content: Option<String>,
+        timestamp: String,
+        /// Which plugin held it, and why.
+        plugin: String,
+        reason: String,
     }
 
     /// `token.mint`

@@ -12,7 +12,7 @@ use crate::wire::payload::encode::{MessageBody, messages};
 /// Messages of one page at most.
 const MAX_PAGE: u32 = 200;
 
-fn id(text: &str) -> Result<MessageId, Failure> {
+pub fn id(text: &str) -> Result<MessageId, Failure> {
     let expected = || Failure::bad_params(format!("message: expected an id as messages have them, not \"{text}\""));
     MessageId::parse(text).ok_or_else(expected)
 }

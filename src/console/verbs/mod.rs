@@ -7,6 +7,8 @@ pub mod follow;
 pub mod message;
 pub mod near;
 pub mod person;
+pub mod plugin;
+pub mod review;
 pub mod status;
 pub mod store;
 pub mod token;

@@ -30,7 +30,7 @@ pub async fn conversation(console: &Console, name: &str, error: Error) -> Failur
     Failure::not_found(format!("no conversation \"{name}\"")).suggest(nearest(name, found.unwrap_or_default()))
 }
 
-fn nearest(name: &str, known: Vec<String>) -> Vec<String> {
+pub fn nearest(name: &str, known: Vec<String>) -> Vec<String> {
     let length = name.chars().count();
     let distance = |other: &str| strsim::damerau_levenshtein(name, other);
     let mut near: Vec<_> = known.into_iter().map(|other| (distance(&other), other)).collect();

@@ -22,6 +22,9 @@ pub struct Timers;
 pub fn register(engine: &mut Engine) {
     engine.register_fn("now", || stage::with(|stage| Ok(stage.now())));
 
+    // No limit interrupts the one that the language has.
+    engine.register_fn("sleep", |_: i64| no_sleep()).register_fn("sleep", |_: f64| no_sleep());
+
     let mut time = Module::new();
     time.set_native_fn("iso", |millis: i64| Ok(ImmutableString::from(Time(millis).to_string())));
     time.set_native_fn("parse", |text: ImmutableString| match Time::parse(&text) {
@@ -40,6 +43,10 @@ pub fn register(engine: &mut Engine) {
         .register_type_with_name::<Timers>("Timers")
         .register_fn("every", |_: Timers, given: Dynamic, name: ImmutableString| start(&given, &name, true))
         .register_fn("after", |_: Timers, given: Dynamic, name: ImmutableString| start(&given, &name, false));
+}
+
+fn no_sleep() -> Result<(), Failed> {
+    Err("sleep: events wait for a hook; timer::after is for later".into())
 }
 
 fn start(given: &Dynamic, name: &str, repeats: bool) -> Result<(), Failed> {

@@ -20,7 +20,8 @@ pub fn write(directory: &Path) -> Result<PathBuf, Flaw> {
 }
 
 fn text() -> String {
-    let mut text = String::from("// What chatd lends to plugins. Made by `chatctl plugin definitions`.\n\nmodule static;\n\n");
+    let mut text =
+        String::from("// What chatd lends to plugins. Made by `chatctl plugin definitions`.\n\nmodule static;\n\n");
     for shape in &SHAPES {
         let _ = writeln!(text, "// hook: fn {}({})", shape.hook, shape.arguments.join(", "));
     }

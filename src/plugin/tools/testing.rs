@@ -46,7 +46,8 @@ pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Flaw> {
     for path in paths {
         let of_script = path.with_file_name(format!("{}{SUFFIX}", name_of(path)));
         if path.is_dir() {
-            let entries = std::fs::read_dir(path).map_err(|error| Flaw::whole(path, format!("cannot be read: {error}")))?;
+            let entries =
+                std::fs::read_dir(path).map_err(|error| Flaw::whole(path, format!("cannot be read: {error}")))?;
             let found = entries.filter_map(|entry| Some(entry.ok()?.path()));
             let mut found: Vec<PathBuf> = found.filter(|file| is_test(file)).collect();
             found.sort();
@@ -108,7 +109,9 @@ fn run_with(engine: &Engine, file: &Path) -> Result<Vec<Tested>, Flaw> {
 fn test_names(engine: &Engine, tests: &str, file: &Path) -> Result<Vec<String>, Flaw> {
     let ast = engine.compile(tests).map_err(|error| Flaw::parse(file, &error))?;
     let mut names: Vec<String> = Vec::new();
-    for function in ast.iter_functions().filter(|function| function.name.starts_with("test_") && function.name != CONFIG) {
+    for function in
+        ast.iter_functions().filter(|function| function.name.starts_with("test_") && function.name != CONFIG)
+    {
         if !function.params.is_empty() {
             return Err(Flaw::whole(file, format!("{} takes no arguments", function.name)));
         }
@@ -227,7 +230,9 @@ fn lend(engine: &mut Engine) {
         .register_fn("online", |user: ImmutableString| {
             at_table(|_, online| drop(online.0.lock().insert(user.to_string(), "online")))
         })
-        .register_fn("offline", |user: ImmutableString| at_table(|_, online| drop(online.0.lock().remove(user.as_str()))))
+        .register_fn("offline", |user: ImmutableString| {
+            at_table(|_, online| drop(online.0.lock().remove(user.as_str())))
+        })
         .register_fn("effects", || -> Result<Array, Failed> {
             let effects: Vec<Effect> = stage::with(|stage| Ok(std::mem::take(&mut stage.effects)))?;
             Ok(effects.iter().map(|effect| value::from_json(&effect_json(effect))).collect())
@@ -235,7 +240,9 @@ fn lend(engine: &mut Engine) {
         .register_fn("timers", || -> Result<Array, Failed> {
             stage::with(|stage| Ok(stage.timers.iter().map(|timer| timer.name.clone().into()).collect()))
         })
-        .register_fn("hook", |context: NativeCallContext<'_>, name: ImmutableString, args: Array| hook(&context, &name, args));
+        .register_fn("hook", |context: NativeCallContext<'_>, name: ImmutableString, args: Array| {
+            hook(&context, &name, args)
+        });
 }
 
 fn check(holds: bool, why: impl FnOnce() -> String) -> Result<(), Failed> {

@@ -91,6 +91,7 @@ impl Harness {
             tls: Arc::default(),
             limits: limits.clone(),
             health: Arc::new(|| Health { initialized: true, connected: 5, rooms: 12 }),
+            shows_headers: Arc::new(|| false),
             annex: None,
             max_streams: usize::MAX,
         })
