@@ -128,7 +128,7 @@ chat('scripts that run wild are stopped, benched, and harm nobody', {
   for (const [name, [, fault, refusal]] of Object.entries(RUNS)) {
     await operator.ok('plugin', 'enable', name)
     const began = megabytes(daemon)
-    const sends = Array.from({ length: 30 }, (_, n) => ann.emit('message:send', { conversationId: room, content: `${name} ${n}` }))
+    const sends = Array.from({ length: 30 }, (_, n) => ann.emit('message:send', { conversationId: room, content: `wild ${name} ${n}` }))
     // Somebody whose events no plugin looks at.
     const looks = Array.from({ length: 30 }, () => bob.ok('presence:get', { userIds: ['ann'] }))
     const answers = await Promise.all(sends)

@@ -192,7 +192,7 @@ mod tests {
             found,
             [
                 "x.rhai:2:18: there is no function contians (did you mean contains?)",
-                "x.rhai:2:42: there is no function dney (did you mean deny?)",
+                "x.rhai:2:41: there is no function dney (did you mean deny?)",
             ]
         );
         assert_eq!(flaws("kv::gett(\"a\")"), ["x.rhai:1:5: there is no function kv::gett (did you mean kv::get?)"]);
