@@ -8,8 +8,8 @@ use rhai::Dynamic;
 
 use super::value;
 
-/// The longest key, in bytes.
-pub const MAX_KEY_BYTES: usize = 256;
+/// The longest key, in bytes: two ids at their longest, and what it is about.
+pub const MAX_KEY_BYTES: usize = 320;
 /// The largest value, in bytes of JSON.
 pub const MAX_VALUE_BYTES: usize = 64 * 1024;
 /// Keys of one plugin.

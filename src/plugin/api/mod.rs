@@ -8,6 +8,7 @@ mod table;
 mod text;
 mod time;
 mod verdict;
+mod words;
 
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ pub fn register(engine: &mut Engine) {
     keep::register(engine);
     chat::register(engine);
     pattern::register(engine);
+    words::register(engine);
 }
 
 /// A span of time: `"10m"`, or milliseconds.

@@ -30,6 +30,14 @@ pub const FUNCTIONS: &[Function] = &[
         "The text with every match replaced; $1 is a group.",
     ),
     f("split(pattern: Regex, text: String) -> Array", "The parts between the matches."),
+    f(
+        "word_list(words: Array) -> Words",
+        "Words and phrases to be found as people disguise them; a `*` at the end of a word is whatever follows.",
+    ),
+    f(
+        "find(words: Words, text: String) -> String",
+        "The first entry of the list that is found, as it was given, or ().",
+    ),
     f("log::debug(value: ?) -> ()", "Writes a line to the daemon's log."),
     f("log::info(value: ?) -> ()", "Writes a line to the daemon's log."),
     f("log::warn(value: ?) -> ()", "Writes a line to the daemon's log."),

@@ -63,7 +63,7 @@ pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Flaw> {
     Ok(files)
 }
 
-fn is_test(path: &Path) -> bool {
+pub fn is_test(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(SUFFIX)) && path.is_file()
 }
 
@@ -87,6 +87,7 @@ fn run_with(engine: &Engine, file: &Path) -> Result<Vec<Tested>, Flaw> {
     let script = script.ok_or_else(|| Flaw::whole(file, format!("there is no {stem}.rhai that it could test")))?;
     // One text, so that the tests call the script's functions as their own; errors are told where they stand.
     let (own, tests) = (script::read(&script)?, script::read(file)?);
+    let own = own.trim_end();
     let lines = own.lines().count();
     let text = format!("{own}\n{tests}");
     let locate = |flaw: Flaw| locate(flaw, lines, file);
