@@ -59,3 +59,53 @@ fn the_page_of_the_configuration_is_what_the_shipped_file_says() {
         assert!(page.contains(&format!(".It Ic {key} ")), "{key} is not in chatd.toml(5)");
     }
 }
+
+/// The texts between quotes in a line of Rust.
+fn quoted(line: &str) -> Vec<&str> {
+    line.split('"').skip(1).step_by(2).collect()
+}
+
+/// Entries as chatd-plugins(7) has them: a function's name and the names of its arguments.
+fn hooks_and_functions() -> Vec<String> {
+    let hooks = fs::read_to_string(root().join("src/domain/hooks.rs")).unwrap();
+    let hooks = hooks.lines().filter(|line| line.trim().starts_with("shape(Point::")).map(|line| {
+        let words = quoted(line);
+        words[..words.len() - 1].join(" ")
+    });
+    let functions = fs::read_to_string(root().join("src/plugin/api/table.rs")).unwrap();
+    let signatures =
+        functions.lines().filter_map(|line| quoted(line).first().copied()).filter(|text| text.contains(") -> "));
+    let functions = signatures.map(|signature| {
+        let (name, rest) = signature.split_once('(').unwrap();
+        let (parameters, _) = rest.split_once(") ->").unwrap();
+        let names = parameters.split(", ").filter_map(|parameter| parameter.split_once(':')).map(|(name, _)| name);
+        std::iter::once(name).chain(names).collect::<Vec<_>>().join(" ")
+    });
+    hooks.chain(functions).collect()
+}
+
+/// The names of what is called by itself, and of what tests have beside all else.
+fn others() -> Vec<String> {
+    let testing = fs::read_to_string(root().join("src/plugin/tools/testing.rs")).unwrap();
+    let names = testing.lines().filter(|line| line.contains(".register_fn(\"")).map(|line| quoted(line)[0].to_owned());
+    names.chain(["on_load", "on_unload", "test_config"].map(str::to_owned)).collect()
+}
+
+#[test]
+fn every_hook_and_function_of_plugins_stands_in_their_page() {
+    let page = fs::read_to_string(root().join("man/chatd-plugins.7")).unwrap();
+    let shown: Vec<_> = page.lines().filter_map(|line| line.strip_prefix(".It Fn ")).collect();
+    let name = |entry: &str| entry.split(' ').next().unwrap_or_default().to_owned();
+    let (there, others) = (hooks_and_functions(), others());
+    assert!(there.len() > 60 && others.len() > 10, "{there:?} {others:?}");
+    for entry in &there {
+        assert!(shown.contains(&entry.as_str()), "{entry} is not in chatd-plugins(7)");
+    }
+    for other in &others {
+        assert!(shown.iter().any(|entry| name(entry) == *other), "{other} is not in chatd-plugins(7)");
+    }
+    for entry in shown {
+        let is_there = there.iter().any(|known| known == entry) || others.contains(&name(entry));
+        assert!(is_there, "{entry} is in chatd-plugins(7) alone");
+    }
+}
