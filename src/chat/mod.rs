@@ -47,7 +47,7 @@ pub use self::retention::INTERVAL as RETENTION_INTERVAL;
 pub use self::rule::conversation as rule_conversation;
 pub use self::sanctions::Sanctions;
 use crate::bus::Bus;
-use crate::domain::hooks::{Directory, Hooks, Person};
+use crate::domain::hooks::{Directory, Hooks, Person, Visible};
 use crate::domain::id::{ConnectionId, UserId};
 use crate::domain::time::Time;
 use crate::roster::Roster;
@@ -150,9 +150,9 @@ impl Chat {
 pub struct Here(pub Arc<Roster>);
 
 impl Directory for Here {
-    fn presence(&self, user: &UserId) -> Option<(&'static str, Option<String>, usize)> {
+    fn presence(&self, user: &UserId) -> Option<Visible> {
         let (standing, devices) = self.0.standing(user)?;
-        Some((standing.status.as_str(), standing.text, devices))
+        Some(Visible { status: standing.status, text: standing.text, devices })
     }
 }
 

@@ -23,7 +23,8 @@ impl Chat {
         let purged = self.until_done(|tx| tx.purge(PER_WRITE)).await?;
         let Retention::For(age) = self.config().messages.retention else { return Ok(purged) };
         let before = Time::now().saturating_sub(age);
-        Ok(purged + self.until_done(move |tx| tx.prune(before, PER_WRITE)).await?)
+        let asides = self.until_done(move |tx| tx.prune_asides(before, PER_WRITE)).await?;
+        Ok(purged + asides + self.until_done(move |tx| tx.prune(before, PER_WRITE)).await?)
     }
 
     /// Writes `some` again and again until it finds nothing more; how much it found in all.

@@ -423,8 +423,11 @@ async fn drain(house: House, desk: Option<Serving>, timeout: Duration) {
         desk.close().await;
     }
     house.server.close(CLOSE_GRACE).await;
-    let store = house.chat.store().clone();
-    let closed = tokio::task::spawn_blocking(move || store.close());
+    let (host, store) = (Arc::clone(&house.host), house.chat.store().clone());
+    let closed = tokio::task::spawn_blocking(move || {
+        host.stop();
+        store.close();
+    });
     if tokio::time::timeout_at(deadline + Duration::from_secs(1), closed).await.is_err() {
         tracing::error!("the store did not close in time");
     }

@@ -25,7 +25,7 @@ pub fn run(plugin: Plugin, loaded: &Loaded, state_dir: &Path) -> ExitCode {
         PluginCommand::Test { files } => bench.test(files),
         PluginCommand::Run { file, hook, input } => bench.run(&file, &hook, &input),
         PluginCommand::Replay { file, last, limit } => bench.replay(&file, last, limit),
-        PluginCommand::New { name, dir } => bench.new(&dir, &name),
+        PluginCommand::New { name, dir } => bench.begin(&dir, &name),
         PluginCommand::Definitions { dir } => bench.definitions(&dir),
     };
     match outcome {
@@ -175,7 +175,7 @@ impl Bench<'_> {
         Ok(true)
     }
 
-    fn new(&self, dir: &Path, name: &str) -> Outcome {
+    fn begin(&self, dir: &Path, name: &str) -> Outcome {
         let files = template::write(dir, name).map_err(|flaw| vec![flaw])?;
         match self.json {
             true => println!("{}", json!({ "files": files })),

@@ -15,6 +15,7 @@ use super::conversation::Conversation;
 use super::error::{Code, Error};
 use super::id::{ConversationId, MessageId, UserId};
 use super::message::Message;
+use super::presence::Status;
 
 /// Where scripts come in. A point in the present tense decides; one in the past tense only hears.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -263,10 +264,18 @@ pub trait Hooks: Send + Sync {
     fn tell(&self, call: Call);
 }
 
+/// What others see of a user who is here.
+#[derive(Clone, Debug)]
+pub struct Visible {
+    pub status: Status,
+    pub text: Option<String>,
+    pub devices: usize,
+}
+
 /// What scripts may ask about users: only what is in memory, as a script never waits.
 pub trait Directory: Send + Sync {
-    /// Status, status text and number of devices of a user who is here.
-    fn presence(&self, user: &UserId) -> Option<(&'static str, Option<String>, usize)>;
+    /// A user who is here.
+    fn presence(&self, user: &UserId) -> Option<Visible>;
 }
 
 /// The refusal of a plugin; `code` where it brought one of its own.

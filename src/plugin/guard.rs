@@ -71,6 +71,6 @@ fn trip(operations: u64) -> Option<Trip> {
     if meter::balance() > ends.balance {
         return Some(Trip::Memory);
     }
-    let looks = operations % CLOCK_EVERY == 0;
+    let looks = operations.is_multiple_of(CLOCK_EVERY);
     (looks && ends.at.is_some_and(|at| Instant::now() > at)).then_some(Trip::Time)
 }

@@ -199,11 +199,6 @@ impl Host {
         }
     }
 
-    /// What operators have switched on or off.
-    pub fn switched(&self) -> BTreeMap<String, bool> {
-        self.0.state.lock().switched.clone()
-    }
-
     /// Every plugin there is, loaded or not, the loaded ones first and in their order.
     pub fn reports(&self) -> Vec<Report> {
         let set = self.0.set.load();

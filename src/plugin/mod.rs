@@ -22,9 +22,7 @@ mod value;
 mod worker;
 
 pub use self::host::{Host, Kept, Report, Setup};
-pub use self::kv::Change;
 pub use self::script::{Flaw, Spot};
 pub use self::set::Prepared;
-pub use self::stage::Clock;
 pub use self::stats::{Done, Standing};
 pub use self::worker::alone;

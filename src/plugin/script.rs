@@ -154,7 +154,7 @@ impl Script {
             Fault::catch(|| engine.run_ast_with_scope(&mut scope, &self.ast))
         });
         outcome.map_err(|fault| Flaw::fault(&self.path, &fault))?;
-        Ok(scope.into_iter().map(|(name, value, _)| (name.into(), value.flatten())).collect())
+        Ok(scope.into_iter().map(|(name, value, _)| (name, value.flatten())).collect())
     }
 
     /// The same script before its top level has run.

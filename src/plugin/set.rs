@@ -140,7 +140,8 @@ pub fn set_up(
     let table: Dynamic = script.config.clone();
     let args = vec![table; arity];
     let (outcome, stage) = run::function(engine, script, services, limits, ON_LOAD, args, &Origin::default());
-    outcome.map_err(|fault| Flaw::fault(&script.path, &fault))?;
+    // What it returns means nothing.
+    let _ = outcome.map_err(|fault| Flaw::fault(&script.path, &fault))?;
     Ok((stage.effects, stage.timers))
 }
 

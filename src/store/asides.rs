@@ -47,7 +47,6 @@ const ASIDE_FROM: &str = "asides a JOIN conversations c ON c.id = a.conversation
 
 struct Aside {
     held: Held,
-    state: String,
     after_seq: u64,
 }
 
@@ -75,7 +74,7 @@ fn aside(row: &Row<'_>) -> rusqlite::Result<Aside> {
     let plugin: Option<String> = row.get(15)?;
     let reason: Option<String> = row.get(16)?;
     let hold = Hold { plugin: plugin.unwrap_or_default().into(), reason: reason.unwrap_or_default() };
-    Ok(Aside { held: Held { key: row.get(0)?, message, hold }, state, after_seq: row.get(17)? })
+    Ok(Aside { held: Held { key: row.get(0)?, message, hold }, after_seq: row.get(17)? })
 }
 
 impl Query<'_> {
@@ -152,12 +151,12 @@ impl Query<'_> {
     }
 
     /// All asides of a user.
-    pub fn asides_of(&self, user: &UserId) -> Result<Vec<(Message, String)>, Error> {
+    pub fn asides_of(&self, user: &UserId) -> Result<Vec<Message>, Error> {
         let mut statement = self
             .connection
             .prepare_cached(&format!("SELECT {ASIDE} FROM {ASIDE_FROM} WHERE u.uid = ?1 ORDER BY a.id"))?;
         let found = statement.query_map([user], aside)?;
-        Ok(found.map(|row| row.map(|aside| (aside.held.message, aside.state))).collect::<Result<_, _>>()?)
+        Ok(found.map(|row| row.map(|aside| aside.held.message)).collect::<Result<_, _>>()?)
     }
 }
 

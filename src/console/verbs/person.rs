@@ -84,6 +84,10 @@ async fn send_all(console: &Console, user: &UserId, out: &Outflow) -> Result<(),
         }
         from = trail.next;
     }
+    let sender = user.clone();
+    for message in console.chat.store().read(move |query| Ok(query.asides_of(&sender)?)).await? {
+        out.send(json!({ "message": MessageBody::from(&message) })).await?;
+    }
     Ok(())
 }
 

@@ -4,9 +4,10 @@ use rhai::{Dynamic, Engine, ImmutableString, Map, Module};
 
 use super::{Failed, id_of, span};
 use crate::domain::conversation::MAX_METADATA_BYTES;
-use crate::domain::hooks::Deed;
+use crate::domain::hooks::{Deed, Visible};
 use crate::domain::id::{ConversationId, MessageId, UserId};
 use crate::domain::message::{MessageType, check_emoji};
+use crate::domain::presence::Status;
 use crate::plugin::stage;
 use crate::plugin::value;
 
@@ -44,15 +45,16 @@ pub fn register(engine: &mut Engine) {
 
     let mut users = Module::new();
     users.set_native_fn("is_online", |user: Dynamic| {
-        let (status, ..) = presence(&user)?.1;
-        Ok(status != "offline")
+        Ok(presence(&user)?.1.is_some_and(|seen| seen.status != Status::Offline))
     });
     users.set_native_fn("get", |user: Dynamic| {
-        let (id, (status, text, devices)) = presence(&user)?;
+        let (id, seen) = presence(&user)?;
+        let Visible { status, text, devices } =
+            seen.unwrap_or(Visible { status: Status::Offline, text: None, devices: 0 });
         let mut map = Map::new();
         map.insert("id".into(), id.as_str().into());
-        map.insert("online".into(), (status != "offline").into());
-        map.insert("status".into(), status.into());
+        map.insert("online".into(), (status != Status::Offline).into());
+        map.insert("status".into(), status.as_str().into());
         map.insert("statusText".into(), text.map_or(Dynamic::UNIT, Dynamic::from));
         map.insert("devices".into(), i64::try_from(devices).unwrap_or(i64::MAX).into());
         Ok(map)
@@ -64,10 +66,10 @@ fn want(deed: Deed) -> Result<(), Failed> {
     stage::with(|stage| stage.want(deed))
 }
 
-fn presence(user: &Dynamic) -> Result<(UserId, (&'static str, Option<String>, usize)), Failed> {
+fn presence(user: &Dynamic) -> Result<(UserId, Option<Visible>), Failed> {
     let user = user_id(&id_of(user, "user")?)?;
-    let here = stage::with(|stage| Ok(stage.services.directory.presence(&user)))?;
-    Ok((user, here.unwrap_or(("offline", None, 0))))
+    let seen = stage::with(|stage| Ok(stage.services.directory.presence(&user)))?;
+    Ok((user, seen))
 }
 
 fn send(conversation: &Dynamic, text: &str, options: &Map) -> Result<(), Failed> {

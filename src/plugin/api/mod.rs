@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString};
 
-pub use self::table::{FUNCTIONS, Function};
+pub use self::table::FUNCTIONS;
 pub use self::time::Timers;
 use super::engine::{MAX_ARRAY_LENGTH, MAX_MAP_SIZE, MAX_STRING_BYTES};
 use crate::domain::units::Span;

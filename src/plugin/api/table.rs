@@ -98,7 +98,8 @@ impl Function {
         self.signature.split('(').next().unwrap_or_default()
     }
 
-    /// Its parameters.
+    /// How many parameters it has.
+    #[cfg(test)]
     pub fn arity(&self) -> usize {
         let parameters =
             self.signature.split_once('(').and_then(|(_, rest)| rest.split_once(") ->")).map_or("", |p| p.0);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rhai::{AST, ASTNode, Engine, Expr, FnCallExpr, Position, Stmt};
 use serde_json::{Map, Value};
 
-use crate::domain::hooks::Directory;
+use crate::domain::hooks::{Directory, Visible};
 use crate::domain::id::UserId;
 use crate::plugin::config::Config;
 use crate::plugin::script::{self, Flaw, Spot};
@@ -23,7 +23,7 @@ const OF_THE_LANGUAGE: [&str; 10] =
 pub struct Nobody;
 
 impl Directory for Nobody {
-    fn presence(&self, _: &UserId) -> Option<(&'static str, Option<String>, usize)> {
+    fn presence(&self, _: &UserId) -> Option<Visible> {
         None
     }
 }

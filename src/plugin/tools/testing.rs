@@ -2,7 +2,7 @@
 //! values of its own, a clock that stands still until the test moves it, and nobody online but whom the test says.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -12,8 +12,9 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, NativeCallCon
 use serde_json::Map;
 
 use super::{decision_json, effect_json, name_of};
-use crate::domain::hooks::{Directory, Effect, Origin, Point};
+use crate::domain::hooks::{Directory, Effect, Origin, Point, Visible};
 use crate::domain::id::UserId;
+use crate::domain::presence::Status;
 use crate::domain::units::Span;
 use crate::plugin::api::Failed;
 use crate::plugin::config::Config;
@@ -157,17 +158,20 @@ struct Round {
 
 /// Who is online, as the test says.
 #[derive(Default)]
-struct Online(Mutex<BTreeMap<String, &'static str>>);
+struct Online(Mutex<BTreeSet<String>>);
 
 impl Directory for Online {
-    fn presence(&self, user: &UserId) -> Option<(&'static str, Option<String>, usize)> {
-        self.0.lock().get(user.as_str()).map(|status| (*status, None, 1))
+    fn presence(&self, user: &UserId) -> Option<Visible> {
+        self.0.lock().contains(user.as_str()).then_some(Visible { status: Status::Online, text: None, devices: 1 })
     }
 }
 
+/// The clock, who is online, and what a hook may take.
+type TestTable = (Arc<AtomicI64>, Arc<Online>, Limits);
+
 thread_local! {
     /// What the functions for tests work on.
-    static TABLE: RefCell<Option<(Arc<AtomicI64>, Arc<Online>, Limits)>> = const { RefCell::new(None) };
+    static TABLE: RefCell<Option<TestTable>> = const { RefCell::new(None) };
 }
 
 impl Round {
@@ -229,10 +233,14 @@ fn lend(engine: &mut Engine) {
             at_table(|clock, _| clock.store(time.0, Ordering::Relaxed))
         })
         .register_fn("online", |user: ImmutableString| {
-            at_table(|_, online| drop(online.0.lock().insert(user.to_string(), "online")))
+            at_table(|_, online| {
+                online.0.lock().insert(user.to_string());
+            })
         })
         .register_fn("offline", |user: ImmutableString| {
-            at_table(|_, online| drop(online.0.lock().remove(user.as_str())))
+            at_table(|_, online| {
+                online.0.lock().remove(user.as_str());
+            })
         })
         .register_fn("effects", || -> Result<Array, Failed> {
             let effects: Vec<Effect> = stage::with(|stage| Ok(std::mem::take(&mut stage.effects)))?;
