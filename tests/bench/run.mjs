@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util'
 
 import { freePort } from '../common/port.mjs'
 import { floods } from './flood.mjs'
+import { plugins } from './plugins.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const SECRET = 'a secret for the benchmark, long enough for HS256'
@@ -54,20 +55,21 @@ if (options.help) {
   console.log(`tests/bench/run [--scenario A,B] [--server both|chatd|node] [--runs 5] [--seconds 5] [--quick]
                 [--node-synchronous NORMAL|FULL] [--rooms N] [--out DIR]
        tests/bench/run --server chatd --scenario flood [--rest 60]
+       tests/bench/run --server chatd --scenario plugins [--runs 5]
 
 --rooms has fewer or more rooms of the same size. A run is a server of its own: it warms up for a second, or two in
 all, before the window of --seconds. What was measured while something else was at work on the machine is measured again,
 up to five times. Exit status 1: chatd lost something, made something twice or refused it.
 
 scenarios: ${Object.keys(SCENARIOS).join(', ')}, and by itself flood: what strangers who press in cost in memory, before,
-at the peak and --rest seconds later, which takes six minutes.`)
+at the peak and --rest seconds later, which takes six minutes; and plugins: what they cost.`)
   process.exit()
 }
 const runs = options.quick ? 1 : Number(options.runs)
 const seconds = options.quick ? 2 : Number(options.seconds)
 const servers = options.server === 'both' ? SERVERS : [options.server]
 const chosen = options.scenario ? options.scenario.split(',') : Object.keys(SCENARIOS)
-const unknown = [...servers.filter((server) => !SERVERS.includes(server)), ...chosen.filter((key) => !SCENARIOS[key] && options.scenario !== 'flood')]
+const unknown = [...servers.filter((server) => !SERVERS.includes(server)), ...chosen.filter((key) => !SCENARIOS[key] && !['flood', 'plugins'].includes(options.scenario))]
 if (unknown.length > 0) {
   console.error(`tests/bench/run: unknown: ${unknown.join(', ')}; see --help`)
   process.exit(2)
@@ -76,7 +78,9 @@ if (unknown.length > 0) {
 // One core for the server, one for the load.
 const [SERVER_CORE, LOAD_CORE] = cpus().length > 1 ? ['0', '1'] : ['0', '0']
 
-function start(server, port, dir, { deflate, config: own }) {
+function start(server, port, dir, { deflate, config: own, plugins: scripts = {} }) {
+  mkdirSync(join(dir, 'plugins'))
+  for (const [name, script] of Object.entries(scripts)) writeFileSync(join(dir, 'plugins', `${name}.rhai`), script)
   const config = join(dir, 'config.toml')
   writeFileSync(config, `[server]\nlisten = ["127.0.0.1:${port}"]\nstate_dir = ${JSON.stringify(dir)}\n[auth]\nsecret = ${JSON.stringify(SECRET)}\n${own ?? readFileSync(join(here, 'chatd.toml'))}`)
   const command = {
@@ -118,8 +122,10 @@ async function measure(server, args) {
   const ended = new Promise((resolve) => child.on('exit', resolve))
   try {
     await ready(port, child)
-    const { config, ...flags } = args
-    return await load({ port, peer: server, pid: child.pid, secret: SECRET, seconds, ...flags, rooms: options.rooms ?? args.rooms })
+    const { config, plugins: scripts, beside, ...flags } = args
+    const end = await beside?.({ port, secret: SECRET })
+    const measured = load({ port, peer: server, pid: child.pid, secret: SECRET, seconds, ...flags, rooms: options.rooms ?? args.rooms })
+    return await measured.finally(() => end?.())
   } finally {
     child.kill('SIGTERM')
     const patience = setTimeout(() => child.kill('SIGKILL'), 10_000)
@@ -169,6 +175,12 @@ if (options.scenario === 'flood') {
   const { lines, results, failed } = await floods(measure, Number(options.rest))
   console.log(lines.join('\n'))
   writeFileSync(join(options.out, 'floods.json'), JSON.stringify(results, null, 2))
+  process.exit(failed ? 1 : 0)
+}
+if (options.scenario === 'plugins') {
+  const { lines, results, failed } = await plugins(measure, runs)
+  console.log(lines.join('\n'))
+  writeFileSync(join(options.out, 'plugins.json'), JSON.stringify(results, null, 2))
   process.exit(failed ? 1 : 0)
 }
 const results = {}
