@@ -149,11 +149,18 @@ impl Script {
     ) -> Result<Vec<(String, Dynamic)>, Flaw> {
         let mut scope = Scope::new();
         let stage = Stage::new(Arc::new(self.outline()), services.clone(), &Origin::default());
-        let (outcome, _) = stage::perform(stage, || {
+        let (outcome, stage) = stage::perform(stage, || {
             let _watch = Watch::begin(limits);
             Fault::catch(|| engine.run_ast_with_scope(&mut scope, &self.ast))
         });
         outcome.map_err(|fault| Flaw::fault(&self.path, &fault))?;
+        // The top level runs wherever a script is looked at; what it would bring about is for when it is loaded.
+        if !stage.effects.is_empty() || !stage.timers.is_empty() {
+            return Err(Flaw::whole(
+                &self.path,
+                "starts timers or does deeds outside of functions: on_load is for that",
+            ));
+        }
         Ok(scope.into_iter().map(|(name, value, _)| (name, value.flatten())).collect())
     }
 

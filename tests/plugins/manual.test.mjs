@@ -65,11 +65,15 @@ async function follow(scene, name) {
   return printed
 }
 
-chat('all scripts of the page are right, and their tests pass', async (scene) => {
+chat('all scripts of the page and of the README are right, and their tests pass', async (scene) => {
   const { daemon, operator } = scene
   const directory = layOut(daemon, 'calm', 'tickets')
   const scripts = examples().filter(({ kind, name }) => kind === 'script' && !name.endsWith('.test.rhai'))
   await operator.ok('plugin', 'check', '--config', daemon.configFile, ...scripts.map(({ name }) => join(directory, name)))
+  const [, inReadme] = readFileSync(join(ROOT, 'README.md'), 'utf8').match(/^```rhai\n([^]*?)^```$/m)
+  daemon.writePlugin('readme', inReadme)
+  const shouted = await operator.json('plugin', 'run', join(directory, 'readme.rhai'), '--input', '"WHY DOES NOBODY ANSWER ME"')
+  assert.equal(shouted.code, 'CALM')
   const { passed, failed } = await operator.json('plugin', 'test', directory)
   assert.ok(passed >= 5 && failed === 0, `${passed} passed, ${failed} failed`)
 })
@@ -115,6 +119,7 @@ chat('what is wrong with the first plugin is told where it stands', { expectErro
   }
   assert.match(await broken('deny(', 'denny('), /there is no function denny\n.*calm\.rhai:9:5\n[^]*did you mean deny\?/)
   assert.match(await broken('on_message', 'on_mesage'), /there is no hook on_mesage\n.*calm\.rhai:4:1\n[^]*did you mean on_message\?/)
+  assert.match(await broken('let most', 'timer::every("1s", "x");\nlet most'), /outside of functions: on_load is for that/)
   const said = await broken('let most', 'let until')
   assert.match(said, /calm\.rhai:2:5\n/)
   assert.ok((await operator.fails(1, 'reload')).includes(said.trim().split('\n').at(-2)), 'a reload says the same')
