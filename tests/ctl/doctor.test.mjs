@@ -4,7 +4,7 @@ import { chat, pluck, until, words } from '../common/harness.mjs'
 
 chat('the doctor looks at every part and says what to do', async ({ operator }) => {
   const { findings } = await operator.json('doctor')
-  assert.deepEqual(pluck(findings, 'part'), ['configuration', 'delivery', 'store', 'disk', 'files', 'devices', 'clock'])
+  assert.deepEqual(pluck(findings, 'part'), ['configuration', 'delivery', 'store', 'plugins', 'disk', 'files', 'devices', 'clock'])
   const of = Object.fromEntries(findings.map((finding) => [finding.part, finding]))
   assert.equal(of.delivery.verdict, 'good')
   assert.match(of.delivery.detail, /ms through store and bus/)

@@ -16,12 +16,20 @@ function shape(value) {
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, shape(inner)]))
 }
 
-chat('the answers have the form that scripts know', async (scene) => {
+const hello = `
+fn on_message(m) { if m.content == "wait" { return hold("why"); } if m.content == "fail" { throw "x"; } }
+fn on_load() { timer.every("1h", "tick"); }
+fn on_timer() { }
+fn on_admin(command) { #{ asked: command } }`
+
+chat('the answers have the form that scripts know', { plugins: { hello } }, async (scene) => {
   const { operator, daemon } = scene
   const ann = await scene.connect('ann', { device: 'phone' })
   const bob = await scene.connect('bob')
   const room = await scene.create(ann, [bob], { id: 'lobby', title: 'Lobby' })
   const said = await ann.say(room, `${words()} zebra`)
+  const [first, second] = [await ann.say(room, 'wait'), await ann.say(room, 'wait')]
+  await ann.say(room, 'fail')
   daemon.writeConfig({ limits: { burst: 50 }, ping: { interval: '20s' } })
   const [{ connection }] = (await operator.json('connection', 'list')).connections
   const token = daemon.token('ann')
@@ -34,6 +42,8 @@ chat('the answers have the form that scripts know', async (scene) => {
     ['conversation', 'send', room, 'hi'], ['conversation', 'history', room],
     ['conversation', 'create', '--owner', 'ann', '--title', 'x'],
     ['message', 'show', said.id], ['message', 'search', 'zebra'], ['message', 'delete', said.id, '--yes'],
+    ['plugin', 'list'], ['plugin', 'show', 'hello'], ['plugin', 'call', 'hello', 'x'], ['plugin', 'reload'], ['plugin', 'disable', 'hello'],
+    ['review', 'list'], ['review', 'approve', first.id], ['review', 'reject', second.id],
     ['token', 'mint', '--user', 'ann'], ['token', 'verify', token], ['token', 'revoke', token],
     ['store', 'check'], ['store', 'prune'], ['backup', `${daemon.dir}/copy.db`], ['doctor'], ['lockdown', '1'], ['reload'],
     ['kick', 'bob'], ['user', 'ban', 'bob', '--for', '1h'], ['user', 'unban', 'bob'],

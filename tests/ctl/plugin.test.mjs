@@ -172,3 +172,19 @@ chat('a candidate is replayed on what was said, and changes nothing', async (sce
   assert.equal(messages.length, 5)
   assert.ok(ann.isOpen)
 })
+
+chat('a plugin that is benched is seen in status and doctor', {
+  plugins: { hello }, expectErrors: [/the plugin failed too often/],
+}, async (scene) => {
+  const { operator } = scene
+  const parts = async () => (await operator.json('status')).parts.find(({ name }) => name === 'plugins')
+  assert.deepEqual(await parts(), { name: 'plugins', ok: true, detail: '1 runs' })
+  const ann = await scene.connect('ann')
+  const { conversation } = await ann.ok('conversation:create', { type: 'group' })
+  for (let n = 0; n < 10; n += 1) await ann.say(conversation.id, 'fail')
+  assert.deepEqual(await parts(), { name: 'plugins', ok: false, detail: 'benched, as they failed too often: hello' })
+  const doctor = await operator.run(['doctor'])
+  assert.equal(doctor.status, 1)
+  assert.match(doctor.stdout, /plugins +benched: hello/)
+  assert.match(await operator.ok('plugin', 'list'), /hello +benched for \d+ s/)
+})

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::plugin;
 use crate::admin::answer::{Diagnosis, Finding, Setting, Verdict};
 use crate::admin::protocol::Failure;
 use crate::console::{Console, Errand};
@@ -27,6 +28,14 @@ pub async fn examine(console: &Console) -> Result<Diagnosis, Failure> {
     findings.push(match health {
         true => finding("store", Verdict::Good, "takes writes".into(), None),
         false => finding("store", Verdict::Bad, "takes no writes".into(), Some(advice)),
+    });
+    let (running, benched) = plugin::standing(console);
+    findings.push(match benched.as_slice() {
+        [] => finding("plugins", Verdict::Good, format!("{running} run"), None),
+        benched => {
+            let advice = "chatctl plugin show NAME has the last error";
+            finding("plugins", Verdict::Bad, format!("benched: {}", benched.join(", ")), Some(advice))
+        }
     });
     findings.extend(console.chat.store().path().parent().and_then(disk));
     findings.extend(files(console, &settings));

@@ -14,6 +14,14 @@ pub fn list(console: &Console) -> Plugins {
     Plugins { plugins: console.host.reports().into_iter().map(line).collect() }
 }
 
+/// How many plugins are asked, and the names of those that are benched.
+pub fn standing(console: &Console) -> (usize, Vec<String>) {
+    let loaded = console.host.reports().into_iter().filter(|report| report.enabled);
+    let (benched, running): (Vec<_>, Vec<_>) =
+        loaded.partition(|report| matches!(report.standing, Standing::Benched(_)));
+    (running.len(), benched.into_iter().map(|report| report.name).collect())
+}
+
 pub fn show(console: &Console, request: &request::Plugin) -> Result<PluginLine, Failure> {
     let found = console.host.reports().into_iter().find(|report| report.name == request.plugin);
     found.map(line).ok_or_else(|| missing(console, &request.plugin))

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::plugin;
 use crate::admin::answer::{Connections, Latency, Part, Rates, State, Stats, Status, Store, Totals};
 use crate::admin::protocol::{Failure, PROTOCOL};
 use crate::chat::tally::Snapshot;
@@ -12,7 +13,7 @@ pub async fn status(console: &Console) -> Result<Status, Failure> {
     let (config, _) = console.ask(Errand::Config).await?;
     let lockdown = console.ask(Errand::Locked).await?;
     let stats = stats(console).await?;
-    let parts = vec![store_part(&stats.store), room_part(console)];
+    let parts = vec![store_part(&stats.store), room_part(console), plugin_part(console)];
     let state = match () {
         () if console.shared.draining.load(Ordering::Relaxed) => State::Draining,
         () if parts.iter().all(|part| part.ok) => State::Ready,
@@ -48,6 +49,18 @@ fn room_part(console: &Console) -> Part {
         count => format!("{count} devices are behind with reading"),
     };
     Part { name: "delivery".into(), ok: true, detail }
+}
+
+/// Whether every plugin that is loaded is asked.
+fn plugin_part(console: &Console) -> Part {
+    let (running, benched) = plugin::standing(console);
+    let detail = match (running, benched.as_slice()) {
+        (0, []) => "none is loaded".into(),
+        (1, []) => "1 runs".into(),
+        (running, []) => format!("{running} run"),
+        (_, benched) => format!("benched, as they failed too often: {}", benched.join(", ")),
+    };
+    Part { name: "plugins".into(), ok: benched.is_empty(), detail }
 }
 
 pub async fn stats(console: &Console) -> Result<Stats, Failure> {
