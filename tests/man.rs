@@ -52,8 +52,8 @@ fn the_page_of_the_configuration_is_what_the_shipped_file_says() {
     assert!(check.status.success(), "{}", said(&check));
     let page = fs::read_to_string(root().join("man/chatd.toml.5")).unwrap();
     let config = fs::read_to_string(root().join("config.toml")).unwrap();
-    let keys = config.lines().filter_map(|line| line.strip_prefix("# ")?.split_once(" = ")).map(|(key, _)| key);
-    let keys: Vec<_> = keys.filter(|key| key.chars().all(|c| c.is_ascii_lowercase() || c == '_')).collect();
+    let keys = config.lines().filter_map(|line| line.strip_prefix("# ").unwrap_or(line).split_once(" = ")).map(|(key, _)| key);
+    let keys: Vec<_> = keys.filter(|key| key.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')).collect();
     assert!(keys.len() > 50, "{keys:?}");
     for key in keys {
         assert!(page.contains(&format!(".It Ic {key} ")), "{key} is not in chatd.toml(5)");

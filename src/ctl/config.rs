@@ -48,6 +48,8 @@ pub enum Command {
         key: String,
     },
     /// Every key with what it takes, its default, and whether a reload takes it
+    Keys,
+    /// A JSON Schema by which editors complete and check the file; needs no daemon
     Schema,
 }
 
@@ -60,7 +62,8 @@ pub fn run(desk: &Desk, command: Command) -> Result<(), Error> {
         }
         Command::Diff => diff(desk),
         Command::Get { key } => get(desk, &key),
-        Command::Schema => schema(desk),
+        Command::Keys => list_keys(desk),
+        Command::Schema => beside::run(["--print-schema"]),
     }
 }
 
@@ -98,7 +101,7 @@ fn get(desk: &Desk, key: &str) -> Result<(), Error> {
     let settings = fetch(desk)?.settings;
     let Some(setting) = settings.iter().find(|setting| setting.key == key) else {
         let failure = Failure::not_found(format!("there is no key `{key}`"));
-        return Err(Error::Refused(failure.hint("chatctl config schema lists them")));
+        return Err(Error::Refused(failure.hint("chatctl config keys lists them")));
     };
     match (&setting.value, desk.output.json) {
         (_, true) => desk.output.document(&json!(setting)),
@@ -108,7 +111,7 @@ fn get(desk: &Desk, key: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn schema(desk: &Desk) -> Result<(), Error> {
+fn list_keys(desk: &Desk) -> Result<(), Error> {
     let settings = fetch(desk)?.settings;
     if desk.output.json {
         let keys: Vec<_> = settings

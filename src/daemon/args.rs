@@ -24,6 +24,10 @@ pub struct Args {
     #[arg(long)]
     pub print_config: bool,
 
+    /// Print a JSON Schema of the configuration for editors, and exit
+    #[arg(long, conflicts_with_all = ["check", "print_config"])]
+    pub print_schema: bool,
+
     /// Listen here instead of at `server.listen`; may be repeated
     #[arg(long, value_name = "ADDR")]
     pub listen: Vec<String>,

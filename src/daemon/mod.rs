@@ -27,6 +27,10 @@ use args::{Args, Command};
 /// The entry point of the `chatd` binary.
 pub fn main() -> ExitCode {
     let args = Args::parse();
+    if args.print_schema {
+        println!("{:#}", config::json_schema());
+        return ExitCode::SUCCESS;
+    }
     let inputs = args.inputs();
     let loaded = match config::load(&inputs) {
         Ok(loaded) => loaded,

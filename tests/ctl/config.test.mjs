@@ -47,8 +47,8 @@ chat('the configuration in force is shown with its sources and without its secre
   const text = await operator.ok('config', 'show', 'typing')
   assert.match(text, /^KEY +VALUE +FROM\ntyping\.timeout +"6s" +default\n$/)
   assert.match(await operator.fails(5, 'config', 'get', 'limits.brust'), /there is no key/)
-  const schema = await operator.json('config', 'schema')
-  assert.deepEqual(schema.find(({ key }) => key === 'admin.mode'), {
+  const keys = await operator.json('config', 'keys')
+  assert.deepEqual(keys.find(({ key }) => key === 'admin.mode'), {
     key: 'admin.mode', kind: 'a string', default: "'0660'", reloadable: false,
   })
 })

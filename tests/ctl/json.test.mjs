@@ -34,7 +34,7 @@ chat('the answers have the form that scripts know', { plugins: { hello } }, asyn
   const [{ connection }] = (await operator.json('connection', 'list')).connections
   const token = daemon.token('ann')
   const commands = [
-    ['status'], ['stats'], ['config', 'show'], ['config', 'diff'], ['config', 'schema'], ['config', 'get', 'limits.burst'],
+    ['status'], ['stats'], ['config', 'show'], ['config', 'diff'], ['config', 'keys'], ['config', 'get', 'limits.burst'],
     ['user', 'mute', 'bob', '--for', '1h', '--reason', 'x'], ['user', 'list'], ['user', 'show', 'ann'], ['user', 'unmute', 'bob'],
     ['user', 'mute', 'bob', '--conversation', room], ['user', 'notify', 'ann', 'hi'], ['broadcast', 'hi'],
     ['connection', 'list'], ['connection', 'show', connection],

@@ -8,6 +8,7 @@ mod check;
 mod diagnose;
 mod env;
 mod file;
+mod json_schema;
 mod kind;
 mod print;
 mod redact;
@@ -26,6 +27,7 @@ use figment::Figment;
 use serde::Deserialize;
 
 pub use diagnose::{Problem, Problems};
+pub use json_schema::json_schema;
 pub use print::Setting;
 pub use reload::Change;
 pub use source::{Place, Source};
