@@ -1,0 +1,56 @@
+// The daemon under its unit's restrictions, as far as they go without systemd: tests/common/confine.py applies them.
+
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { ROOT } from '../common/daemon.mjs'
+import { chat, words } from '../common/harness.mjs'
+
+// Debian's own, for which there is python3-seccomp.
+const confined = ['/usr/bin/python3', join(ROOT, 'tests/common/confine.py'), join(ROOT, 'systemd/chatd.service')]
+const GREETER = 'fn on_message(message, user, conversation) { message.metadata = #{ greeted: true }; message }'
+
+chat('it does all its work under the restrictions of its unit', { wrap: confined, plugins: { greeter: GREETER } }, async (scene) => {
+  const { daemon, operator } = scene
+  const status = readFileSync(`/proc/${daemon.pid}/status`, 'utf8')
+  const field = (name) => status.match(new RegExp(`^${name}:\\s*(.*)$`, 'm'))[1]
+  assert.deepEqual(
+    { caps: ['CapPrm', 'CapEff', 'CapBnd', 'CapAmb'].map(field), privileges: field('NoNewPrivs'), seccomp: field('Seccomp') },
+    { caps: Array(4).fill('0000000000000000'), privileges: '1', seccomp: '2' },
+  )
+  assert.equal(field('Seccomp_filters'), '2')
+  const mounts = readFileSync(`/proc/${daemon.pid}/mountinfo`, 'utf8').split('\n').map((line) => line.split(' '))
+  const options = (path) => mounts.findLast(([, , , , at]) => at === path)?.[5].split(',')
+  assert.ok(options('/').includes('ro'))
+  assert.ok(options(daemon.stateDir).includes('rw'))
+  
+
+  const [ann, bob] = [await scene.connect('ann'), await scene.connect('bob', { transport: 'upgrade' })]
+  const room = await scene.create(ann, [bob])
+  const said = await ann.say(room, `${words()} zebra`)
+  const heard = await bob.nextIn('message:new', room)
+  assert.equal(heard.id, said.id)
+  assert.deepEqual(heard.metadata, { greeted: true }, 'the plugin was read and asked')
+  const { messages } = await bob.ok('message:search', { query: 'zebra' })
+  assert.deepEqual(messages.map(({ id }) => id), [said.id])
+
+  daemon.writePlugin('greeter', GREETER.replace('true', '2'))
+  const { applied } = await operator.json('reload')
+  assert.deepEqual(applied, [])
+  await ann.say(room, words())
+  assert.deepEqual((await bob.nextIn('message:new', room)).metadata, { greeted: 2 }, 'the plugin was read anew')
+  await daemon.reload({ limits: { burst: 77 } })
+  assert.equal((await operator.ok('config', 'get', 'limits.burst')).trim(), '77')
+
+  const copy = join(daemon.dir, 'copy.db')
+  await operator.json('backup', copy)
+  assert.match(await operator.ok('store', 'check', copy), /is sound/)
+  const { findings } = await operator.json('doctor')
+  assert.deepEqual(findings.filter(({ verdict }) => verdict === 'bad'), [])
+
+  const drained = Promise.all([ann.next('server:shutdown'), bob.next('server:shutdown')])
+  await operator.ok('shutdown', '--wait', '--yes')
+  await drained
+  assert.deepEqual(await daemon.exited, { code: 0, signal: null })
+})
