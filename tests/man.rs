@@ -46,14 +46,78 @@ fn every_option_stands_in_the_page_of_its_program() {
     }
 }
 
+/// The commands and options that the help of a command of chatctl lists, less those that all commands have.
+fn listed(path: &[String]) -> (Vec<String>, Vec<String>) {
+    let mut args: Vec<&str> = path.iter().map(String::as_str).collect();
+    args.push("--help");
+    let help = said(&run(env!("CARGO_BIN_EXE_chatctl"), &args));
+    let within = |heading: &str| {
+        let lines = help.lines().skip_while(move |line| *line != heading).skip(1);
+        lines.take_while(|line| line.is_empty() || line.starts_with(' ')).map(str::to_owned).collect::<Vec<_>>()
+    };
+    // Names stand two columns in; what is said of them goes on further in.
+    let commands = within("Commands:").into_iter().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let commands = commands.filter_map(|line| line.split_whitespace().next().map(str::to_owned)).collect();
+    let options = within("Options:").into_iter().filter_map(|line| {
+        let option = line.trim_start();
+        let long = option.find("--").filter(|at| *at == 0 || option.starts_with('-')).map(|at| &option[at + 2..])?;
+        Some(long.split([' ', ',', '=']).next().unwrap_or_default().to_owned())
+    });
+    (commands, options.filter(|option| option != "help" && option != "version").collect())
+}
+
+#[test]
+fn every_command_and_option_of_chatctl_stands_in_its_page() {
+    let page = fs::read_to_string(root().join("man/chatctl.1")).unwrap().replace(".It Xo\n.Cm", ".It Cm");
+    let entry = |path: &[String]| {
+        let begin = format!("\n.It Cm {}", path.join(" "));
+        let mut found = page.match_indices(&begin).map(|(at, _)| &page[at + begin.len()..]);
+        let text = found.find(|rest| rest.starts_with([' ', '\n']))?;
+        // Of commands that share what is said of them, each has its options.
+        Some(&text[..text.find("\n.It").or(text.find("\n.El")).unwrap_or(text.len())])
+    };
+    let mut seen = 0;
+    let mut waiting = vec![Vec::new()];
+    while let Some(path) = waiting.pop() {
+        let (commands, options) = listed(&path);
+        waiting.extend(commands.iter().map(|name| [&path[..], std::slice::from_ref(name)].concat()));
+        if path.is_empty() || !commands.is_empty() {
+            continue;
+        }
+        let entry = entry(&path).unwrap_or_else(|| panic!("chatctl {} is not in chatctl(1)", path.join(" ")));
+        for option in options {
+            assert!(entry.contains(&format!("Fl -{option}")), "--{option} of {} is not in chatctl(1)", path.join(" "));
+        }
+        seen += 1;
+    }
+    assert!(seen > 50, "{seen}");
+    for option in ["socket", "json", "quiet", "yes", "timeout", "color", "help", "version"] {
+        assert!(page.contains(&format!("\n.It Fl -{option}")), "--{option} is not in chatctl(1)");
+    }
+}
+
+#[test]
+fn every_method_of_the_admin_socket_stands_in_the_page() {
+    let page = fs::read_to_string(root().join("man/chatctl.1")).unwrap();
+    let table = fs::read_to_string(root().join("src/admin/protocol.rs")).unwrap();
+    let rows = table.lines().filter(|line| line.ends_with(", reads;") || line.ends_with(", changes;"));
+    let methods: Vec<_> = rows.filter_map(|row| row.split('"').nth(1)).collect();
+    assert!(methods.len() > 40, "{methods:?}");
+    for method in methods {
+        assert!(page.split_whitespace().any(|word| word == method), "{method} is not in chatctl(1)");
+    }
+}
+
 #[test]
 fn the_page_of_the_configuration_is_what_the_shipped_file_says() {
     let check = run("python3", &["man/make", "--check"]);
     assert!(check.status.success(), "{}", said(&check));
     let page = fs::read_to_string(root().join("man/chatd.toml.5")).unwrap();
     let config = fs::read_to_string(root().join("config.toml")).unwrap();
-    let keys = config.lines().filter_map(|line| line.strip_prefix("# ").unwrap_or(line).split_once(" = ")).map(|(key, _)| key);
-    let keys: Vec<_> = keys.filter(|key| key.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')).collect();
+    let keys =
+        config.lines().filter_map(|line| line.strip_prefix("# ").unwrap_or(line).split_once(" = ")).map(|(key, _)| key);
+    let keys: Vec<_> =
+        keys.filter(|key| key.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')).collect();
     assert!(keys.len() > 50, "{keys:?}");
     for key in keys {
         assert!(page.contains(&format!(".It Ic {key} ")), "{key} is not in chatd.toml(5)");
