@@ -5,14 +5,10 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { appendFileSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { after, test } from 'node:test'
 
-import { io } from 'socket.io-client'
-
 import { ROOT, binary } from '../common/daemon.mjs'
-import { Feed, within } from '../common/wait.mjs'
-import { Root } from './root.mjs'
+import { Root, serving } from './root.mjs'
 
 const run = (program, ...args) => execFileSync(program, args, { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
 const made = run('packaging/deb', dirname(binary()), '--fast').trim().split('\n').at(-1)
@@ -32,37 +28,14 @@ function later() {
 }
 
 /** The daemon as the unit has it run, ready to serve. */
-async function serve(root) {
+function serve(root) {
   const unit = root.read('usr/lib/systemd/system/chatd.service')
   const [, line] = unit.match(/^ExecStart=(.*)$/m)
   const id = (flag) => root.run('id', flag, 'chatd').trim()
   // Which the manager makes.
   root.run('install', '-d', '-o', 'chatd', '-m', '0755', '/run/chatd')
   const env = { STATE_DIRECTORY: '/var/lib/chatd', RUNTIME_DIRECTORY: '/run/chatd' }
-  const child = root.spawn(env, 'setpriv', `--reuid=${id('-u')}`, `--regid=${id('-g')}`, '--clear-groups', '--no-new-privs', ...line.split(' '))
-  const log = new Feed()
-  createInterface({ input: child.stderr }).on('line', (text) => log.push(JSON.parse(text)))
-  const ended = new Promise((end) => child.once('exit', (code, signal) => end({ code, signal })))
-  child.once('exit', () => log.end('the daemon ended'))
-  const logged = (message) => log.next((entry) => (entry.fields?.message ?? entry.message) === message, `log line ${message}`)
-  const { address } = await logged('listening')
-  await logged('ready')
-  const sockets = []
-  return {
-    async connect(token) {
-      const socket = io(`http://${address}`, { transports: ['websocket'], forceNew: true, reconnection: false, auth: { token } })
-      sockets.push(socket)
-      await within(10_000, new Promise((ok, fail) => socket.once('connected', ok).once('connect_error', fail)), () => 'a connection')
-      return socket
-    },
-    async stop() {
-      // unshare passes no signals on.
-      run('kill', '-TERM', run('pgrep', '--parent', String(child.pid)).trim())
-      assert.deepEqual(await within(30_000, ended, () => 'the end of a drain'), { code: 0, signal: null })
-      for (const socket of sockets) socket.close()
-    },
-    kill: () => child.kill('SIGKILL'),
-  }
+  return serving(root.chroot(`${id('-u')}:${id('-g')}`, env, line.split(' ')))
 }
 
 test('lintian has nothing to say', () => {

@@ -1,10 +1,15 @@
 // A Debian of its own in a directory: made once by debootstrap, copied for each test, gone after it.
 
+import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+
+import { io } from 'socket.io-client'
 
 import { ROOT } from '../common/daemon.mjs'
+import { DEADLINE_MS, Feed, within } from '../common/wait.mjs'
 
 const BASE = join(ROOT, 'target/debian-base')
 
@@ -19,6 +24,40 @@ function base() {
   run('debootstrap', ['--variant=minbase', '--include=systemd', release, `${BASE}.new`, mirror])
   renameSync(`${BASE}.new`, BASE)
   return BASE
+}
+
+/** Starts a program below a directory that is its whole world, as this user. */
+export const inside = (root, user, env, command) =>
+  spawn('/usr/sbin/chroot', [`--userspec=${user}`, '--groups=', root, ...command], {
+    env: { PATH: '/usr/bin:/bin', ...env },
+    stdio: ['ignore', 'inherit', 'pipe'],
+  })
+
+/** A daemon that was started so, once it serves; it logs JSON. */
+export async function serving(child) {
+  const log = new Feed()
+  createInterface({ input: child.stderr }).on('line', (text) => log.push(JSON.parse(text)))
+  const ended = new Promise((end) => child.once('exit', (code, signal) => end({ code, signal })))
+  child.once('exit', () => log.end('the daemon ended'))
+  const logged = (message) => log.next((entry) => entry.message === message, `log line ${message}`)
+  const { address } = await logged('listening')
+  await logged('ready')
+  const sockets = []
+  return {
+    async connect(token) {
+      const socket = io(`http://${address}`, { transports: ['websocket'], forceNew: true, reconnection: false, auth: { token } })
+      sockets.push(socket)
+      const connected = new Promise((ok, fail) => socket.once('connected', ok).once('connect_error', fail))
+      await within(DEADLINE_MS, connected, () => 'a connection')
+      return socket
+    },
+    async stop() {
+      child.kill('SIGTERM')
+      assert.deepEqual(await within(2 * DEADLINE_MS, ended, () => 'the end of a drain'), { code: 0, signal: null })
+      for (const socket of sockets) socket.close()
+    },
+    kill: () => child.kill('SIGKILL'),
+  }
 }
 
 export class Root {
@@ -42,9 +81,9 @@ export class Root {
     return run(program, args, { env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8', DEBIAN_FRONTEND: 'noninteractive' } })
   }
 
-  spawn(env, ...command) {
-    const [program, ...args] = this.command(...command)
-    return spawn(program, args, { env: { PATH: '/usr/bin:/bin', ...env }, stdio: ['ignore', 'inherit', 'pipe'] })
+  /** Starts a program in it, as this user. */
+  chroot(user, env, command) {
+    return inside(this.path, user, env, command)
   }
 
   command(...command) {

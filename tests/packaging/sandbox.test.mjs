@@ -1,15 +1,24 @@
 // The daemon under its unit's restrictions, as far as they go without systemd: tests/common/confine.py applies them.
 
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { test } from 'node:test'
 
 import { ROOT } from '../common/daemon.mjs'
 import { chat, words } from '../common/harness.mjs'
 
+const UNIT = join(ROOT, 'systemd/chatd.service')
 // Debian's own, for which there is python3-seccomp.
-const confined = ['/usr/bin/python3', join(ROOT, 'tests/common/confine.py'), join(ROOT, 'systemd/chatd.service')]
+const confined = ['/usr/bin/python3', join(ROOT, 'tests/common/confine.py'), UNIT]
 const GREETER = 'fn on_message(message, user, conversation) { message.metadata = #{ greeted: true }; message }'
+
+test('systemd finds no more exposure than there must be', () => {
+  const said = execFileSync('systemd-analyze', ['security', '--offline=true', '--no-pager', UNIT], { encoding: 'utf8' })
+  const [, level] = said.match(/Overall exposure level for chatd\.service: ([0-9.]+)/)
+  assert.ok(Number(level) <= 1.2, said)
+})
 
 chat('it does all its work under the restrictions of its unit', { wrap: confined, plugins: { greeter: GREETER } }, async (scene) => {
   const { daemon, operator } = scene
