@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
@@ -18,6 +19,38 @@ test('systemd finds no more exposure than there must be', () => {
   const said = execFileSync('systemd-analyze', ['security', '--offline=true', '--no-pager', UNIT], { encoding: 'utf8' })
   const [, level] = said.match(/Overall exposure level for chatd\.service: ([0-9.]+)/)
   assert.ok(Number(level) <= 1.2, said)
+})
+
+/** What a program may do that was taken over: each line is a shell's condition, and whether it holds. */
+const POWERS = {
+  'touch "$1/probe"': true,
+  'touch "$RUNTIME_DIRECTORY/probe"': true,
+  'touch probe': false,
+  'touch /etc/chatd-probe': false,
+  'touch /usr/bin/chatd-probe': false,
+  'test -e "$OUTSIDE"': false,
+  'ls /root': false,
+  'cat /proc/1/status': false,
+  'cat /proc/meminfo': false,
+  'test -e /dev/kmsg': false,
+  'chmod u+s "$1/probe"': false,
+  'unshare --user true': false,
+  'nice -n -1 true 2>&1 | grep -q cannot': true,
+  '/usr/bin/python3 -c "import socket; socket.socket(socket.AF_INET)"': true,
+  '/usr/bin/python3 -c "import socket; socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)"': false,
+  '/usr/bin/python3 -c "import mmap; mmap.mmap(-1, 4096, prot=2)"': true,
+  '/usr/bin/python3 -c "import mmap; mmap.mmap(-1, 4096, prot=6)"': false,
+}
+
+test('the restrictions hold', (t) => {
+  const home = mkdtempSync(join(tmpdir(), 'chatd-test-'))
+  const outside = mkdtempSync(join(tmpdir(), 'chatd-test-'))
+  t.after(() => [home, outside].forEach((path) => rmSync(path, { recursive: true, force: true })))
+  const script = Object.keys(POWERS).map((power) => `if ${power} >/dev/null 2>&1; then echo true; else echo false; fi`).join('\n')
+  const [program, ...args] = [...confined, '/bin/sh', '-c', script, '--state-dir', join(home, 'state')]
+  const env = { PATH: process.env.PATH, RUNTIME_DIRECTORY: join(home, 'run'), OUTSIDE: outside }
+  const said = execFileSync(program, args, { cwd: home, env, encoding: 'utf8' }).trim().split('\n')
+  assert.deepEqual(Object.fromEntries(Object.keys(POWERS).map((power, n) => [power, said[n] === 'true'])), POWERS)
 })
 
 chat('it does all its work under the restrictions of its unit', { wrap: confined, plugins: { greeter: GREETER } }, async (scene) => {
