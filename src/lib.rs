@@ -5,6 +5,7 @@
 //! | layer | room | in one sentence |
 //! |---|---|---|
 //! | 0 | `domain` | users, conversations, messages, roles, events and the rules about them |
+//! | 0 | `meter` | counts what is done, and how long it takes |
 //! | 0 | `admin` | what chatd and chatctl say to each other over the admin socket |
 //! | 1 | `ctl` | the commands of chatctl |
 //! | 1 | `auth` | turns a token into an identity |
@@ -16,6 +17,7 @@
 //! | 3 | `session` | who a connection is and what it may still do |
 //! | 4 | `wire` | Socket.IO and HTTP in and out |
 //! | 5 | `demo` | a chat page to try things out, and tokens for it |
+//! | 5 | `metrics` | figures for Prometheus |
 //! | 5 | `console` | answers operators on the admin socket |
 //! | 6 | `daemon` | reads the configuration, builds every room in order, signals, drain |
 //!
@@ -37,6 +39,10 @@ mod daemon;
 mod demo;
 #[cfg(feature = "daemon")]
 mod domain;
+#[cfg(feature = "daemon")]
+mod meter;
+#[cfg(feature = "daemon")]
+mod metrics;
 #[cfg(feature = "daemon")]
 mod plugin;
 #[cfg(feature = "daemon")]

@@ -6,6 +6,7 @@
 //! down.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc, oneshot};
@@ -40,6 +41,7 @@ pub struct Lane {
 /// Events in their order. They count as waiting in their lane until the batch is dropped.
 pub struct Batch {
     pub events: Vec<Event>,
+    pub published: Instant,
     _room: OwnedSemaphorePermit,
     _passed: Option<oneshot::Sender<()>>,
 }
@@ -102,6 +104,11 @@ impl Bus {
         }
     }
 
+    /// Events that wait to be delivered, in all lanes.
+    pub fn waiting(&self) -> usize {
+        self.lanes.iter().map(|lane| LANE_CAPACITY.saturating_sub(lane.room.available_permits())).sum()
+    }
+
     fn index(&self, event: &Event) -> usize {
         self.hasher.hash_one(event.key()) as usize % self.lanes.len()
     }
@@ -111,7 +118,7 @@ impl Entrance {
     /// Without room there is nobody at the end: the lanes close after the writers at shutdown.
     fn send(&self, events: Vec<Event>, room: Option<OwnedSemaphorePermit>, passed: Option<oneshot::Sender<()>>) {
         if let Some(room) = room {
-            let _ = self.batches.send(Batch { events, _room: room, _passed: passed });
+            let _ = self.batches.send(Batch { events, published: Instant::now(), _room: room, _passed: passed });
         }
     }
 }

@@ -127,6 +127,11 @@ impl Chat {
         &self.watch
     }
 
+    /// Events that wait to be delivered.
+    pub fn undelivered(&self) -> usize {
+        self.bus.waiting()
+    }
+
     pub fn tally(&self) -> &tally::Tally {
         &self.tally
     }

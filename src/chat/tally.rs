@@ -1,4 +1,4 @@
-//! What was done: counted as it happens, read once a second. A count is one addition that nobody waits for.
+//! What was done: counted as it happens, told to operators by `stats` and to others by the metrics.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,29 +6,77 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use crate::domain::error::Code;
+use crate::meter::{Counter, Distribution, Histogram};
+
 /// Seconds over which rates and latencies are told.
 const WINDOW: usize = 10;
 
-/// Each power of two of microseconds is cut into so many parts: a percentile is off by an eighth at most.
-const PARTS: usize = 8;
-const BUCKETS: usize = 32 * PARTS;
+/// Kinds of events that are told apart, by the number that `wire` gives them.
+pub const KINDS: usize = 32;
+
+/// Done, and every way of being refused.
+const OUTCOMES: usize = 1 + Code::ALL.len();
 
 /// Counts since the start.
 #[derive(Default)]
 pub struct Tally {
-    events: AtomicU64,
-    refused: AtomicU64,
-    messages: AtomicU64,
-    deliveries: AtomicU64,
+    events: [Outcomes; KINDS],
+    handshakes: Outcomes,
+    evictions: [Counter; Eviction::ALL.len()],
+    resyncs: Counter,
+    messages: Counter,
+    deliveries: Counter,
+    fan_out: Histogram,
     latencies: Histogram,
+    acknowledged: Histogram,
+    handed_over: Histogram,
     recent: Mutex<VecDeque<(Instant, Snapshot)>>,
 }
 
-struct Histogram([AtomicU64; BUCKETS]);
+struct Outcomes([AtomicU64; OUTCOMES]);
 
-impl Default for Histogram {
+impl Default for Outcomes {
     fn default() -> Self {
-        Histogram([const { AtomicU64::new(0) }; BUCKETS])
+        Outcomes([const { AtomicU64::new(0) }; OUTCOMES])
+    }
+}
+
+impl Outcomes {
+    fn count(&self, refusal: Option<Code>) {
+        self.0[refusal.map_or(0, |code| 1 + code as usize)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Each outcome with how often it came; `None` stands for done.
+    fn read(&self) -> impl Iterator<Item = (Option<Code>, u64)> {
+        let outcomes = std::iter::once(None).chain(Code::ALL.into_iter().map(Some));
+        outcomes.zip(self.0.iter().map(|count| count.load(Ordering::Relaxed)))
+    }
+}
+
+/// Why the server ended a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Eviction {
+    /// An operator or a plugin wanted it.
+    Kicked,
+    /// It went on with events that were refused.
+    Flood,
+    /// Its token has expired or is revoked, or its user is banned.
+    Unwelcome,
+    /// It asked without reading the answers.
+    Unread,
+}
+
+impl Eviction {
+    pub const ALL: [Self; 4] = [Eviction::Kicked, Eviction::Flood, Eviction::Unwelcome, Eviction::Unread];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Eviction::Kicked => "kicked",
+            Eviction::Flood => "flood",
+            Eviction::Unwelcome => "unwelcome",
+            Eviction::Unread => "unread_answers",
+        }
     }
 }
 
@@ -39,7 +87,7 @@ pub struct Snapshot {
     pub refused: u64,
     pub messages: u64,
     pub deliveries: u64,
-    latencies: Box<[u64; BUCKETS]>,
+    pub latencies: Distribution,
 }
 
 /// What was done in the last few seconds.
@@ -49,23 +97,76 @@ pub struct Recent {
 }
 
 impl Tally {
-    /// An event was answered.
-    pub fn event(&self, took: Duration, refused: bool) {
-        self.events.fetch_add(1, Ordering::Relaxed);
-        if refused {
-            self.refused.fetch_add(1, Ordering::Relaxed);
-        } else {
-            self.latencies.0[bucket(took)].fetch_add(1, Ordering::Relaxed);
+    /// An event of the kind with this number was answered.
+    pub fn event(&self, kind: usize, took: Duration, refusal: Option<Code>) {
+        self.events[kind].count(refusal);
+        if refusal.is_none() {
+            self.latencies.record_time(took);
         }
     }
 
+    /// How often events of a kind had which outcome.
+    pub fn events(&self, kind: usize) -> impl Iterator<Item = (Option<Code>, u64)> {
+        self.events[kind].read()
+    }
+
+    /// A client was let in, or refused.
+    pub fn handshake(&self, refusal: Option<Code>) {
+        self.handshakes.count(refusal);
+    }
+
+    pub fn handshakes(&self) -> impl Iterator<Item = (Option<Code>, u64)> {
+        self.handshakes.read()
+    }
+
+    pub fn evicted(&self, why: Eviction) {
+        self.evictions[why as usize].add(1);
+    }
+
+    pub fn evictions(&self) -> impl Iterator<Item = (Eviction, u64)> {
+        Eviction::ALL.into_iter().zip(self.evictions.iter().map(Counter::get))
+    }
+
+    /// A device was told what it missed.
+    pub fn resynced(&self) {
+        self.resyncs.add(1);
+    }
+
+    pub fn resyncs(&self) -> u64 {
+        self.resyncs.get()
+    }
+
     pub fn message(&self) {
-        self.messages.fetch_add(1, Ordering::Relaxed);
+        self.messages.add(1);
+    }
+
+    /// A message was answered, so long after it came in.
+    pub fn acknowledged(&self, took: Duration) {
+        self.acknowledged.record_time(took);
+    }
+
+    pub fn acknowledgements(&self) -> Distribution {
+        self.acknowledged.now()
+    }
+
+    /// A message was handed to the last of so many devices, so long after it came in.
+    pub fn handed_over(&self, took: Duration, devices: usize) {
+        self.handed_over.record_time(took);
+        self.fan_out.record(devices as u64);
+    }
+
+    pub fn hand_overs(&self) -> Distribution {
+        self.handed_over.now()
+    }
+
+    /// The devices of each message.
+    pub fn fan_out(&self) -> Distribution {
+        self.fan_out.now()
     }
 
     /// Packets were handed to so many devices.
     pub fn delivered(&self, devices: usize) {
-        self.deliveries.fetch_add(devices as u64, Ordering::Relaxed);
+        self.deliveries.add(devices as u64);
     }
 
     /// Keeps the counts for [`Tally::recent`]. Called once a second.
@@ -78,13 +179,17 @@ impl Tally {
     }
 
     pub fn now(&self) -> Snapshot {
-        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let outcomes = self.events.iter().flat_map(Outcomes::read);
+        let (done, refused) = outcomes.fold((0, 0), |(done, refused), (refusal, count)| match refusal {
+            None => (done + count, refused),
+            Some(_) => (done, refused + count),
+        });
         Snapshot {
-            events: read(&self.events),
-            refused: read(&self.refused),
-            messages: read(&self.messages),
-            deliveries: read(&self.deliveries),
-            latencies: Box::new(std::array::from_fn(|at| read(&self.latencies.0[at]))),
+            events: done + refused,
+            refused,
+            messages: self.messages.get(),
+            deliveries: self.deliveries.get(),
+            latencies: self.latencies.now(),
         }
     }
 
@@ -105,39 +210,14 @@ impl Snapshot {
             refused: self.refused - then.refused,
             messages: self.messages - then.messages,
             deliveries: self.deliveries - then.deliveries,
-            latencies: Box::new(std::array::from_fn(|at| self.latencies[at] - then.latencies[at])),
+            latencies: self.latencies.since(&then.latencies),
         }
     }
 
     /// The latency that `share` of all stayed below, about; None where nothing was done.
     pub fn percentile(&self, share: f64) -> Option<Duration> {
-        let all: u64 = self.latencies.iter().sum();
-        let wanted = (all as f64 * share).ceil().max(1.0) as u64;
-        let mut met = 0;
-        let at = self.latencies.iter().position(|count| {
-            met += count;
-            met >= wanted
-        })?;
-        Some(ceiling(at))
+        self.latencies.percentile(share).map(Duration::from_micros)
     }
-}
-
-/// Where a latency is counted.
-fn bucket(took: Duration) -> usize {
-    let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-    if micros < PARTS as u64 {
-        return micros as usize;
-    }
-    let power = micros.ilog2() as usize;
-    let part = (micros >> (power - PARTS.ilog2() as usize)) as usize - PARTS;
-    ((power - PARTS.ilog2() as usize + 1) * PARTS + part).min(BUCKETS - 1)
-}
-
-/// The end of a bucket.
-fn ceiling(bucket: usize) -> Duration {
-    let (power, part) = (bucket / PARTS, bucket % PARTS);
-    let micros = if power == 0 { part + 1 } else { (PARTS + part + 1) << (power - 1) };
-    Duration::from_micros(micros as u64)
 }
 
 #[cfg(test)]
@@ -145,31 +225,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_latency_lies_in_its_bucket() {
-        for micros in (0..5_000).chain([123_456, 9_999_999, u64::MAX / 2]) {
-            let at = bucket(Duration::from_micros(micros));
-            let end = ceiling(at).as_micros() as u64;
-            if at < BUCKETS - 1 {
-                assert!(micros < end && end - micros <= micros / 8 + 1, "{micros} in the bucket up to {end}");
-            }
-        }
-    }
-
-    #[test]
     fn percentiles_are_of_what_was_done_since_then() {
         let tally = Tally::default();
-        tally.event(Duration::from_secs(5), false);
+        tally.event(0, Duration::from_secs(5), None);
         tally.tick();
         assert_eq!(tally.recent().done.percentile(0.5), None);
         for millis in 1..=100 {
-            tally.event(Duration::from_millis(millis), false);
+            tally.event(1, Duration::from_millis(millis), None);
         }
-        tally.event(Duration::from_secs(9), true);
+        tally.event(1, Duration::from_secs(9), Some(Code::RateLimited));
         let done = tally.recent().done;
         assert_eq!((done.events, done.refused), (101, 1));
         let median = done.percentile(0.5).expect("events").as_millis();
         assert!((50..=57).contains(&median), "{median}");
         let last = done.percentile(0.99).expect("events").as_millis();
         assert!((99..=112).contains(&last), "{last}");
+        let refused = tally.events(1).find(|(_, count)| *count == 1);
+        assert_eq!(refused, Some((Some(Code::RateLimited), 1)));
+    }
+
+    #[test]
+    fn every_code_is_counted_apart() {
+        for (at, code) in Code::ALL.into_iter().enumerate() {
+            assert_eq!(code as usize, at, "{code:?}");
+        }
     }
 }

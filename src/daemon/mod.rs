@@ -5,6 +5,7 @@ mod config;
 mod descriptors;
 mod errands;
 mod exit;
+mod figures;
 mod lockdown;
 mod logging;
 mod memory;

@@ -24,6 +24,7 @@ use crate::console::{Console, Errand};
 use crate::demo::Demo;
 use crate::domain::hooks::{Effect, Hooks, Point};
 use crate::domain::time::Time;
+use crate::metrics::Metrics;
 use crate::plugin::Host;
 use crate::roster::Roster;
 use crate::roster::packet::Packet;
@@ -283,7 +284,15 @@ async fn build(running: &Running) -> Result<House, u8> {
     };
     let visitors = Arc::clone(&chat);
     let demo = || Demo::new(&config.server.path, Arc::clone(&live.auth), running.state_dir.clone());
-    let annex = config.server.demo.then(|| Arc::new(demo()) as Arc<dyn Annex>);
+    let mut annexes = Vec::from_iter(config.server.demo.then(|| Arc::new(demo()) as Arc<dyn Annex>));
+    let metrics = Arc::new(Metrics::new(Arc::clone(&shared), Arc::clone(&host)));
+    let scraped = super::figures::listeners(config).map_err(|error| {
+        tracing::error!("{error}");
+        exit::UNAVAILABLE
+    })?;
+    if config.metrics.enabled && scraped.is_empty() {
+        annexes.push(Arc::clone(&metrics) as Arc<dyn Annex>);
+    }
     let (engine, io) = wire::server::engine(&config.server.path, &config.ping, &config.transports);
     io.ns("/", door);
     let setup = Setup {
@@ -297,7 +306,7 @@ async fn build(running: &Running) -> Result<House, u8> {
         limits: Arc::clone(&live.limits),
         health: Arc::new(checkup),
         shows_headers: Arc::new(move || visitors.wants(Point::Connect)),
-        annex,
+        annexes,
         max_streams: descriptors::for_connections(running.descriptors),
     };
     let mut server = Server::bind(setup).map_err(|error| {
@@ -305,7 +314,9 @@ async fn build(running: &Running) -> Result<House, u8> {
         exit::UNAVAILABLE
     })?;
     server.start();
+    metrics.watch(server.counts());
     let end = CancellationToken::new();
+    super::figures::serve(&metrics, scraped, &end);
     let house = House { chat, shared, server, host, end };
     house.start_clocks(live);
     Ok(house)

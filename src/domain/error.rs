@@ -26,6 +26,27 @@ pub enum Code {
 }
 
 impl Code {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 17] = [
+        Code::TokenMissing,
+        Code::TokenInvalid,
+        Code::TokenExpired,
+        Code::TokenRevoked,
+        Code::Banned,
+        Code::Denied,
+        Code::Invalid,
+        Code::NotFound,
+        Code::Forbidden,
+        Code::Conflict,
+        Code::Muted,
+        Code::RateLimited,
+        Code::TooLarge,
+        Code::TooManyConnections,
+        Code::Unavailable,
+        Code::UnknownEvent,
+        Code::Internal,
+    ];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Code::TokenMissing => "TOKEN_MISSING",

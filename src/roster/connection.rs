@@ -101,11 +101,13 @@ impl Connection {
     }
 
     /// Hands over an answer to this device alone. Without its answers a device would be stuck: it is cut off, and
-    /// recovers by reconnecting.
-    pub fn answer(&self, packet: &Packet) {
-        if self.outlet.send_now(packet) == Err(Refused::Full) {
+    /// recovers by reconnecting. False where that is so.
+    pub fn answer(&self, packet: &Packet) -> bool {
+        let is_full = self.outlet.send_now(packet) == Err(Refused::Full);
+        if is_full {
             self.outlet.cut();
         }
+        !is_full
     }
 
     /// Sends the greeting, then what was held; messages up to the mark of `resumed` went with the greeting.

@@ -10,6 +10,7 @@ pub mod config;
 mod conversations;
 mod erase;
 pub mod error;
+mod figures;
 mod lists;
 pub mod maintain;
 mod members;
@@ -39,6 +40,7 @@ pub use self::asides::Held;
 use self::config::Config;
 pub use self::conversations::{ListCursor, Seat};
 use self::error::{Abort, Error, OpenError};
+use self::figures::Figures;
 pub use self::lists::ConversationFilter;
 pub use self::members::{LastOf, Marks};
 pub use self::messages::{MAX_PAGE_BYTES, Page};
@@ -56,6 +58,7 @@ struct Shared {
     epoch: String,
     path: PathBuf,
     health: Arc<Health>,
+    figures: Arc<Figures>,
     /// Taken at close, which ends the threads.
     channels: Mutex<Option<Channels>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -113,6 +116,7 @@ impl Store {
         let readers = (0..config.readers).map(|_| open::reader(&path)).collect::<Result<Vec<_>, _>>()?;
 
         let health = Arc::new(Health::default());
+        let figures = Arc::new(Figures::default());
         let (writes, write_jobs) = mpsc::sync_channel(writer::MAX_WAITING);
         let (reads, read_jobs) = mpsc::sync_channel(reader::MAX_WAITING);
         let (checkpoints, closed) = mpsc::channel();
@@ -123,12 +127,12 @@ impl Store {
         let io = |source| OpenError::Io { path: path.display().to_string(), source };
 
         let mut threads = Vec::new();
-        let writer_health = Arc::clone(&health);
+        let (writer_health, writer_figures) = (Arc::clone(&health), Arc::clone(&figures));
         threads.push(
             spawn("store-writer", move || {
                 // The lock lasts as long as the writer.
                 let _lock = lock;
-                writer::run(connection, &write_jobs, &publish, &writer_health);
+                writer::run(connection, &write_jobs, &publish, &writer_health, &writer_figures);
             })
             .map_err(io)?,
         );
@@ -146,6 +150,7 @@ impl Store {
             epoch,
             path,
             health,
+            figures,
             channels: Mutex::new(Some(channels)),
             threads: Mutex::new(threads),
         })))
@@ -172,6 +177,11 @@ impl Store {
         &self.0.health
     }
 
+    /// What the writer has done.
+    pub fn figures(&self) -> &Figures {
+        &self.0.figures
+    }
+
     /// Runs `work` in the next commit and answers after it.
     ///
     /// # Errors
@@ -183,7 +193,9 @@ impl Store {
     {
         let (reply, answer) = oneshot::channel();
         let job: Box<dyn writer::Job> = Box::new(writer::Work::new(work, reply));
-        self.channels().and_then(|to| to.writes.try_send(job).map_err(refused)).map_err(Error::into_refusal)?;
+        self.0.figures.queued();
+        let queued = self.channels().and_then(|to| to.writes.try_send(job).map_err(refused));
+        queued.inspect_err(|_| self.0.figures.taken(1)).map_err(Error::into_refusal)?;
         settle(answer.await)
     }
 

@@ -7,13 +7,14 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::Health;
 use super::error::{Abort, Error};
+use super::figures::Figures;
 use super::query::Query;
 use super::seats::Seats;
 use super::tx::Tx;
@@ -89,7 +90,13 @@ where
     }
 }
 
-pub fn run(mut connection: Connection, jobs: &mpsc::Receiver<Box<dyn Job>>, publish: &Publish, health: &Arc<Health>) {
+pub fn run(
+    mut connection: Connection,
+    jobs: &mpsc::Receiver<Box<dyn Job>>,
+    publish: &Publish,
+    health: &Arc<Health>,
+    figures: &Figures,
+) {
     let mut group: Vec<Box<dyn Job>> = Vec::with_capacity(MAX_GROUP);
     let mut unindexed = unindexed(&connection);
     let mut seats = Seats::default();
@@ -113,8 +120,11 @@ pub fn run(mut connection: Connection, jobs: &mpsc::Receiver<Box<dyn Job>>, publ
         };
         group.push(first);
         group.extend(jobs.try_iter().take(MAX_GROUP - 1));
+        figures.taken(group.len());
+        let began = Instant::now();
         let outcome = commit_group(&mut connection, &mut group, &mut seats);
         let committed = outcome.is_ok();
+        figures.committed(group.len(), began.elapsed(), committed);
         if !committed {
             seats.forget(&connection);
         }

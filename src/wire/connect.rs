@@ -214,7 +214,9 @@ impl ConnectHandler<LocalAdapter, Raw> for Door {
         auth: &'a Option<Value>,
     ) -> Pin<Box<dyn Future<Output = Result<(), Refused>> + Send + 'a>> {
         Box::pin(async move {
-            self.admit(&socket, auth.as_ref()).await.map_err(|error| {
+            let outcome = self.admit(&socket, auth.as_ref()).await;
+            self.0.shared.chat.tally().handshake(outcome.as_ref().err().map(|error| error.code));
+            outcome.map_err(|error| {
                 tracing::debug!(%error, "refused");
                 Box::new(error) as Refused
             })

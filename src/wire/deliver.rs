@@ -1,6 +1,7 @@
 //! From events to the devices that they concern: encoded once, handed over by reference.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::event::server;
 use super::link::Link;
@@ -10,6 +11,7 @@ use super::payload::encode::{
 };
 use crate::bus::{Batch, Lane};
 use crate::chat::Chat;
+use crate::chat::tally::Eviction;
 use crate::domain::event::Event;
 use crate::domain::id::{ConnectionId, ConversationId, UserId};
 use crate::domain::message::Message;
@@ -40,7 +42,7 @@ async fn hand_over(chat: &Chat, lane: &mut Lane, batch: Batch) -> Vec<Arc<Link>>
     loop {
         if let Some(batch) = next {
             links.append(&mut corked(|| {
-                let told = batch.events.into_iter().map(|event| deliver(chat, event)).sum::<usize>();
+                let told = batch.events.into_iter().map(|event| deliver(chat, event, batch.published)).sum::<usize>();
                 chat.tally().delivered(told);
                 handed += told;
             }));
@@ -62,7 +64,7 @@ async fn hand_over(chat: &Chat, lane: &mut Lane, batch: Batch) -> Vec<Arc<Link>>
 
 /// Hands one event over, and tells to how many devices. Nothing here waits: a device that does not take it counts as
 /// behind.
-fn deliver(chat: &Chat, event: Event) -> usize {
+fn deliver(chat: &Chat, event: Event, published: Instant) -> usize {
     chat.watch().show(&event);
     match event {
         Event::MessageNew { message, origin } => {
@@ -70,6 +72,7 @@ fn deliver(chat: &Chat, event: Event) -> usize {
             let packet = Packet::event(server::MESSAGE_NEW, &MessageBody::from(&*message));
             let told = room.deliver_message(&message.conversation, &packet, message.seq, origin);
             chat.handed_over(&message);
+            chat.tally().handed_over(published.elapsed(), told);
             told
         }
         Event::MessageUpdated { message, origin } => {
@@ -156,7 +159,9 @@ fn deliver(chat: &Chat, event: Event) -> usize {
             let meant = devices
                 .iter()
                 .filter(|one| connection.is_none_or(|id| one.id == id) && (device.is_none() || one.device == device));
-            meant.map(|one| dismiss(one, &packet)).count()
+            let dismissed = meant.map(|one| dismiss(one, &packet)).count();
+            (0..dismissed).for_each(|_| chat.tally().evicted(Eviction::Kicked));
+            dismissed
         }
         Event::Notification { to, notification } => {
             let packet = Packet::event(server::NOTIFICATION_NEW, &NotificationBody::from(&*notification));
@@ -215,7 +220,10 @@ fn gone(conversation: &ConversationId) -> Packet {
 /// Tells every device that was behind and has read enough what it missed. Called again and again.
 pub fn catch_up(chat: &Chat) {
     for device in chat.roster().behind() {
-        device
+        let told = device
             .catch_up(|missed| Packet::event(server::SYNC_REQUIRED, &serde_json::json!({ "conversationIds": missed })));
+        if told {
+            chat.tally().resynced();
+        }
     }
 }

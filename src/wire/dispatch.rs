@@ -20,13 +20,14 @@ use serde_json::{Value, json};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-use super::event::{ClientEvent, server};
+use super::event::{self, ClientEvent, server};
 use super::payload::encode::{self, ErrorBody};
 use super::payload::handshake::Handshake;
 use super::payload::request::{self, Request};
 use super::{sessions, verbs};
 use crate::auth::Verifier;
 use crate::chat::Chat;
+use crate::chat::tally::Eviction;
 use crate::domain::error::{Code, Error};
 use crate::domain::hooks::{Arg, Point};
 use crate::domain::id::ConnectionId;
@@ -79,7 +80,7 @@ struct Queue {
 
 enum Incoming {
     Hello(Box<Handshake>),
-    Event { text: String, has_binary: bool, ack: Option<i64> },
+    Event { text: String, has_binary: bool, ack: Option<i64>, received: Instant },
     Goodbye,
 }
 
@@ -106,9 +107,24 @@ impl Shared {
             let connection = &session.connection;
             connection.answer(&Packet::event(server::ERROR, &ErrorBody::of(&error)));
             connection.disconnect();
+            self.chat.tally().evicted(Eviction::Unwelcome);
             let code = error.code();
             tracing::debug!(connection.id = %connection.id, user.id = %connection.user, error.code = code, "ended");
         }
+    }
+
+    /// Counts an event that was answered; `None` is one whose name is none of ours, or was not read.
+    fn count(&self, event: Option<ClientEvent>, took: Duration, refusal: Option<&Error>) {
+        let tally = self.chat.tally();
+        tally.event(event.map_or(event::UNKNOWN, |event| event as usize), took, refusal.map(|error| error.code));
+        if event == Some(ClientEvent::MessageSend) && refusal.is_none() {
+            tally.acknowledged(took);
+        }
+    }
+
+    /// Events that came in and wait for their turn.
+    pub fn waiting(&self) -> usize {
+        self.live.iter().map(|dispatcher| dispatcher.queue.lock().waiting.len()).sum()
     }
 
     /// Takes out whoever ended in the moment of coming in, before anybody could hear of it. Called again and again.
@@ -174,11 +190,12 @@ impl Dispatcher {
         if is_full {
             let admission = self.session.refuse();
             if let Err(error) = self.admitted(admission) {
+                self.shared.count(None, Duration::ZERO, Some(&error));
                 self.answer(refusal(ack, "", &error));
             }
             return;
         }
-        self.push(Incoming::Event { text, has_binary, ack }, bytes);
+        self.push(Incoming::Event { text, has_binary, ack, received: Instant::now() }, bytes);
     }
 
     /// Takes the device out, behind all that it sent. A second call does nothing.
@@ -243,13 +260,13 @@ impl Dispatcher {
             };
             match next {
                 None => self.answer_first(&mut in_flight).await,
-                Some(Incoming::Event { text, has_binary, ack }) => {
+                Some(Incoming::Event { text, has_binary, ack, received }) => {
                     // Whoever asks faster than they read waits for their own answers; a connection that reads nothing
                     // is cut in the end, and has room then.
                     while !self.session.connection.has_room() && !self.gone.load(Ordering::Relaxed) {
                         tokio::time::sleep(ROOM_CHECK).await;
                     }
-                    self.handle(&text, has_binary, ack, &mut in_flight).await;
+                    self.handle(&text, has_binary, ack, received, &mut in_flight).await;
                 }
                 Some(Incoming::Hello(handshake)) => self.greet(*handshake).await,
                 Some(Incoming::Goodbye) => {
@@ -266,9 +283,15 @@ impl Dispatcher {
         }
     }
 
-    async fn handle(&self, text: &str, has_binary: bool, ack: Option<i64>, in_flight: &mut VecDeque<Answer>) {
+    async fn handle(
+        &self,
+        text: &str,
+        has_binary: bool,
+        ack: Option<i64>,
+        received: Instant,
+        in_flight: &mut VecDeque<Answer>,
+    ) {
         self.events.fetch_add(1, Ordering::Relaxed);
-        let began = Instant::now();
         let (name, mut request) = self.read(text, has_binary);
         let is_send = matches!(&request, Ok(Request::Send(_)));
         if !is_send {
@@ -277,7 +300,7 @@ impl Dispatcher {
             // What plugins decide is waited for here, so that their answers cannot change the order.
             request = self.considered(request).await;
         }
-        let mut answer = self.run(name, request, ack, began);
+        let mut answer = self.run(name, request, ack, received);
         // The first poll puts a send into the store's queue: this is what keeps sends in order.
         match futures_util::poll!(&mut answer) {
             std::task::Poll::Ready(packet) => in_flight.push_back(Box::pin(std::future::ready(packet))),
@@ -315,7 +338,10 @@ impl Dispatcher {
 
     fn answer(&self, packet: Option<Packet>) {
         if let Some(packet) = packet {
-            self.session.connection.answer(&packet);
+            let is_taken = self.session.connection.answer(&packet);
+            if !is_taken {
+                self.shared.chat.tally().evicted(Eviction::Unread);
+            }
         }
     }
 
@@ -368,6 +394,7 @@ impl Dispatcher {
                 let error = Error::rate_limited(retry_after);
                 self.session.connection.answer(&Packet::event(server::ERROR, &ErrorBody::of(&error)));
                 self.session.connection.disconnect();
+                self.shared.chat.tally().evicted(Eviction::Flood);
                 tracing::info!("disconnected: too many refusals in a row");
                 Err(error)
             }
@@ -376,7 +403,7 @@ impl Dispatcher {
 
     /// The verb and its answer as one future, which owns what it needs. A panic in it is a defect of ours: the client
     /// reads `INTERNAL`, and the log has the same id.
-    fn run(&self, name: String, request: Result<Request, Error>, ack: Option<i64>, began: Instant) -> Answer {
+    fn run(&self, name: String, request: Result<Request, Error>, ack: Option<i64>, received: Instant) -> Answer {
         let (shared, session) = (Arc::clone(&self.shared), Arc::clone(&self.session));
         Box::pin(async move {
             let outcome = match request {
@@ -386,10 +413,11 @@ impl Dispatcher {
                 }
                 Err(error) => Err(error),
             };
-            let elapsed = began.elapsed();
-            shared.chat.tally().event(elapsed, outcome.is_err());
+            let elapsed = received.elapsed();
+            let event = ClientEvent::parse(&name);
+            shared.count(event, elapsed, outcome.as_ref().err());
             // An unknown name is whatever the client wrote.
-            let name_of_ours = ClientEvent::parse(&name).map_or("(unknown)", |_| &name);
+            let name_of_ours = event.map_or("(unknown)", |_| &name);
             match outcome {
                 Ok(answer) => {
                     tracing::debug!(event.name = name_of_ours, event.duration = ?elapsed, "done");

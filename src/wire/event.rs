@@ -52,34 +52,55 @@ pub enum ClientEvent {
 }
 
 impl ClientEvent {
+    /// Every event with its name, in the order of their numbers.
+    pub const ALL: [(&'static str, Self); 25] = [
+        ("authenticate", ClientEvent::Authenticate),
+        ("message:send", ClientEvent::MessageSend),
+        ("message:edit", ClientEvent::MessageEdit),
+        ("message:delete", ClientEvent::MessageDelete),
+        ("message:react", ClientEvent::MessageReact),
+        ("message:delivered", ClientEvent::MessageDelivered),
+        ("message:read", ClientEvent::MessageRead),
+        ("message:history", ClientEvent::MessageHistory),
+        ("message:search", ClientEvent::MessageSearch),
+        ("typing:start", ClientEvent::TypingStart),
+        ("typing:stop", ClientEvent::TypingStop),
+        ("conversation:join", ClientEvent::ConversationJoin),
+        ("conversation:leave", ClientEvent::ConversationLeave),
+        ("conversation:create", ClientEvent::ConversationCreate),
+        ("conversation:update", ClientEvent::ConversationUpdate),
+        ("conversation:delete", ClientEvent::ConversationDelete),
+        ("conversation:list", ClientEvent::ConversationList),
+        ("conversation:members", ClientEvent::ConversationMembers),
+        ("member:add", ClientEvent::MemberAdd),
+        ("member:remove", ClientEvent::MemberRemove),
+        ("member:update", ClientEvent::MemberUpdate),
+        ("user:status", ClientEvent::UserStatus),
+        ("presence:get", ClientEvent::PresenceGet),
+        ("notification:list", ClientEvent::NotificationList),
+        ("notification:read", ClientEvent::NotificationRead),
+    ];
+
     pub fn parse(name: &str) -> Option<Self> {
-        Some(match name {
-            "authenticate" => ClientEvent::Authenticate,
-            "message:send" => ClientEvent::MessageSend,
-            "message:edit" => ClientEvent::MessageEdit,
-            "message:delete" => ClientEvent::MessageDelete,
-            "message:react" => ClientEvent::MessageReact,
-            "message:delivered" => ClientEvent::MessageDelivered,
-            "message:read" => ClientEvent::MessageRead,
-            "message:history" => ClientEvent::MessageHistory,
-            "message:search" => ClientEvent::MessageSearch,
-            "typing:start" => ClientEvent::TypingStart,
-            "typing:stop" => ClientEvent::TypingStop,
-            "conversation:join" => ClientEvent::ConversationJoin,
-            "conversation:leave" => ClientEvent::ConversationLeave,
-            "conversation:create" => ClientEvent::ConversationCreate,
-            "conversation:update" => ClientEvent::ConversationUpdate,
-            "conversation:delete" => ClientEvent::ConversationDelete,
-            "conversation:list" => ClientEvent::ConversationList,
-            "conversation:members" => ClientEvent::ConversationMembers,
-            "member:add" => ClientEvent::MemberAdd,
-            "member:remove" => ClientEvent::MemberRemove,
-            "member:update" => ClientEvent::MemberUpdate,
-            "user:status" => ClientEvent::UserStatus,
-            "presence:get" => ClientEvent::PresenceGet,
-            "notification:list" => ClientEvent::NotificationList,
-            "notification:read" => ClientEvent::NotificationRead,
-            _ => return None,
-        })
+        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, event)| *event)
+    }
+}
+
+/// The number under which events are counted that are none of ours.
+pub const UNKNOWN: usize = ClientEvent::ALL.len();
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::tally::KINDS;
+
+    #[test]
+    fn every_event_has_its_number_and_is_found_by_its_name() {
+        assert!(UNKNOWN < KINDS);
+        for (at, (name, event)) in ClientEvent::ALL.into_iter().enumerate() {
+            assert_eq!(event as usize, at, "{name}");
+            assert_eq!(ClientEvent::parse(name), Some(event));
+        }
+        assert_eq!(ClientEvent::parse("message"), None);
     }
 }

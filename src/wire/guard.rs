@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 
 use super::peer::{Address, Proxy};
 use super::share::{self, Holders};
+use crate::meter::Counter;
 use crate::session::budget::Bucket;
 use crate::session::config::Config;
 
@@ -27,6 +28,7 @@ pub struct Guard {
     /// Sessions without a token, by address.
     strangers: Holders,
     rates: Mutex<HashMap<Address, Bucket, ahash::RandomState>>,
+    turned_away: [Counter; 2],
 }
 
 /// Why a session was not let in.
@@ -56,11 +58,27 @@ impl Guard {
             addresses: Holders::default(),
             strangers: Holders::default(),
             rates: Mutex::default(),
+            turned_away: Default::default(),
         })
     }
 
     /// Lets one session from `address` in.
     pub fn admit(self: &Arc<Self>, address: Address) -> Result<Ticket, Breach> {
+        self.place(address).inspect_err(|breach| {
+            let [full, rate] = &self.turned_away;
+            match breach {
+                Breach::Connections => full.add(1),
+                Breach::Rate { .. } => rate.add(1),
+            }
+        })
+    }
+
+    /// Sessions that found no place, and those that came too fast.
+    pub fn turned_away(&self) -> [u64; 2] {
+        self.turned_away.each_ref().map(Counter::get)
+    }
+
+    fn place(self: &Arc<Self>, address: Address) -> Result<Ticket, Breach> {
         let limits = self.limits.load();
         let stands_for_many = address.stands_for_many(&self.proxies.load());
         let address = address.network();

@@ -79,7 +79,7 @@ pub struct Site {
     pub proxies: Arc<ArcSwap<Vec<Proxy>>>,
     pub health: Checkup,
     pub shows_headers: Switch,
-    pub annex: Option<Arc<dyn Annex>>,
+    pub annexes: Vec<Arc<dyn Annex>>,
     /// How long the body of a request may take to arrive.
     pub body_timeout: Duration,
     /// Polling sessions are offered to upgrade.
@@ -127,7 +127,7 @@ impl Site {
     }
 
     async fn elsewhere(&self, request: Request<Incoming>) -> Result<Answer, Answer> {
-        let taken = self.annex.as_ref().and_then(|annex| Some((annex, annex.takes(request.uri().path())?)));
+        let taken = self.annexes.iter().find_map(|annex| Some((annex, annex.takes(request.uri().path())?)));
         let Some((annex, limit)) = taken else {
             return Err(refuse(StatusCode::NOT_FOUND, Code::NotFound, "no such path"));
         };

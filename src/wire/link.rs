@@ -46,7 +46,7 @@ pub struct Link {
     bytes: AtomicUsize,
     /// Milliseconds since `born`, plus one, at which the peer stopped taking bytes; zero while it takes them.
     blocked_at: AtomicU64,
-    counts: Counts,
+    counts: Arc<Counts>,
     /// The place of the session that this connection carries, free again when the connection has ended.
     ticket: OnceLock<Arc<Ticket>>,
     /// Set where the upgrade was answered with permessage-deflate.
@@ -139,7 +139,7 @@ impl Link {
             packets: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
             blocked_at: AtomicU64::new(0),
-            counts: Counts::default(),
+            counts: Arc::default(),
             ticket: OnceLock::new(),
             agreement: OnceLock::new(),
             client_pings: AtomicBool::new(false),
@@ -357,6 +357,10 @@ impl Link {
 
     pub fn traffic(&self) -> Traffic {
         self.counts.traffic()
+    }
+
+    pub(super) fn counts(&self) -> Arc<Counts> {
+        self.counts.clone()
     }
 
     pub fn phase(&self) -> Phase {

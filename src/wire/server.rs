@@ -59,7 +59,7 @@ pub struct Setup {
     pub health: Checkup,
     /// Whether anybody wants to see the headers with which a client comes.
     pub shows_headers: Switch,
-    pub annex: Option<Arc<dyn Annex>>,
+    pub annexes: Vec<Arc<dyn Annex>>,
     /// Streams that may be open at most, whatever the limits say.
     pub max_streams: usize,
 }
@@ -74,6 +74,12 @@ pub struct Server {
     closing: Option<mpsc::UnboundedReceiver<Sid>>,
     /// Ends the tasks that outlive accepting.
     end: CancellationToken,
+}
+
+/// The counts of a server, which outlive it.
+pub struct Counts {
+    pub streams: Arc<Streams>,
+    pub guard: Arc<Guard>,
 }
 
 impl Server {
@@ -102,7 +108,7 @@ impl Server {
             proxies: setup.proxies,
             health: setup.health,
             shows_headers: setup.shows_headers,
-            annex: setup.annex,
+            annexes: setup.annexes,
             body_timeout: setup.transports.body_timeout.0,
             upgrades: setup.transports.allow.contains(&Transport::Websocket),
             upgrade_timeout: setup.transports.upgrade_timeout.0,
@@ -136,6 +142,11 @@ impl Server {
     /// Open streams, whatever they carry.
     pub fn streams(&self) -> usize {
         self.reception.streams.open()
+    }
+
+    /// Where its connections are counted.
+    pub fn counts(&self) -> Counts {
+        Counts { streams: Arc::clone(&self.reception.streams), guard: Arc::clone(&self.reception.site.guard) }
     }
 
     #[cfg(test)]

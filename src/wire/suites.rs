@@ -42,7 +42,7 @@ pub async fn serve(path: &str, engine: Engine, ready: impl FnOnce(&str)) {
         limits: Arc::new(ArcSwap::from_pointee(Limits { max_payload: ByteSize(MAX_PAYLOAD), ..Limits::default() })),
         health: Arc::new(|| Health { initialized: true, connected: 0, rooms: 0 }),
         shows_headers: Arc::new(|| false),
-        annex: None,
+        annexes: Vec::new(),
         max_streams: usize::MAX,
     };
     let mut server = Server::bind(setup).expect("there is a free port");

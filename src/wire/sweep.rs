@@ -12,13 +12,19 @@ use super::link::{Link, Room};
 use super::peer::{Address, Peer};
 use super::sessions::Sessions;
 use super::share::{self, Holders};
+use super::traffic::{Counts, Traffic};
+use crate::meter::Counter;
 
 #[derive(Default)]
 pub struct Streams {
     open: AtomicUsize,
     /// Streams that carry no WebSocket, by address. Those that do are counted as sessions.
     loose: Holders,
-    links: Mutex<Vec<Weak<Link>>>,
+    links: Mutex<Vec<(Weak<Link>, Arc<Counts>)>>,
+    /// Over connections that have ended.
+    past: Mutex<Traffic>,
+    /// Connections whose peer took nothing for too long.
+    stalled: Counter,
 }
 
 /// One open stream's place in the count.
@@ -58,26 +64,42 @@ impl Streams {
 
     pub fn link(&self, peer: Peer, room: Room) -> Arc<Link> {
         let link = Link::new(peer, room);
-        self.links.lock().push(Arc::downgrade(&link));
+        self.links.lock().push((Arc::downgrade(&link), link.counts()));
         link
     }
 
     /// Cuts the links that are overdue and forgets those that are gone.
     pub fn sweep(&self, now: Instant, write_timeout: Duration) {
-        self.links.lock().retain(|link| match link.upgrade() {
-            Some(link) if link.is_cut() => false,
+        self.links.lock().retain(|(link, counts)| match link.upgrade().filter(|link| !link.is_cut()) {
             Some(link) => {
                 if link.is_overdue(now, write_timeout) {
                     link.cut();
+                    self.stalled.add(1);
                 }
                 true
             }
-            None => false,
+            None => {
+                *self.past.lock() += counts.traffic();
+                false
+            }
         });
     }
 
+    /// What has passed over all connections.
+    pub fn traffic(&self) -> Traffic {
+        let links = self.links.lock();
+        let mut all = *self.past.lock();
+        links.iter().for_each(|(_, counts)| all += counts.traffic());
+        all
+    }
+
+    /// Connections that were cut because their peer took nothing.
+    pub fn stalled(&self) -> u64 {
+        self.stalled.get()
+    }
+
     pub fn cut_all(&self) {
-        for link in self.links.lock().drain(..).filter_map(|link| link.upgrade()) {
+        for link in self.links.lock().drain(..).filter_map(|(link, _)| link.upgrade()) {
             link.cut();
         }
     }

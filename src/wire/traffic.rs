@@ -67,6 +67,17 @@ impl CompressedCounts {
     }
 }
 
+impl std::ops::AddAssign for Traffic {
+    fn add_assign(&mut self, more: Self) {
+        self.bytes_in += more.bytes_in;
+        self.bytes_out += more.bytes_out;
+        self.frames_in += more.frames_in;
+        self.frames_out += more.frames_out;
+        self.compressed_in += more.compressed_in;
+        self.compressed_out += more.compressed_out;
+    }
+}
+
 impl std::ops::AddAssign for Compressed {
     fn add_assign(&mut self, more: Self) {
         self.messages += more.messages;

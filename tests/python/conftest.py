@@ -39,7 +39,7 @@ class Daemon:
         self.lines = []
         self.confidential = {self.secret}
         # python-engineio's polling client may hang at its end until the next ping.
-        config = f'[auth]\nsecret = "{self.secret}"\n[log]\nformat = "json"\n[ping]\ninterval = "2s"\n'
+        config = f'[auth]\nsecret = "{self.secret}"\n[log]\nformat = "json"\n[ping]\ninterval = "2s"\n[metrics]\nenabled = true\n'
         (directory / "config.toml").write_text(config)
 
     def start(self):

@@ -34,7 +34,7 @@ pub use source::{Place, Source};
 
 use crate::daemon::logging;
 use crate::wire::bind;
-use crate::{auth, chat, console, plugin, session, store, wire};
+use crate::{auth, chat, console, metrics, plugin, session, store, wire};
 use setting::{Layer, Setting as Written};
 
 /// Where the configuration lies when nobody says otherwise.
@@ -55,6 +55,7 @@ pub struct Config {
     pub store: store::config::Config,
     pub plugins: plugin::config::Config,
     pub admin: console::config::Config,
+    pub metrics: metrics::config::Config,
     pub log: logging::Config,
 }
 
@@ -78,6 +79,7 @@ struct Sections {
     store: store::config::Config,
     plugins: plugin::config::Config,
     admin: console::config::Config,
+    metrics: metrics::config::Config,
     log: logging::Config,
 }
 
@@ -85,9 +87,9 @@ impl From<Sections> for Config {
     fn from(sections: Sections) -> Self {
         let Sections { server, cors, ping, transports, compression, auth, limits, store, plugins, admin, log, .. } =
             sections;
-        let Sections { messages, conversations, typing, presence, receipts, notifications, .. } = sections;
+        let Sections { messages, conversations, typing, presence, receipts, notifications, metrics, .. } = sections;
         let chat = chat::config::Config { messages, conversations, typing, presence, receipts, notifications };
-        Config { server, cors, ping, transports, compression, auth, limits, chat, store, plugins, admin, log }
+        Config { server, cors, ping, transports, compression, auth, limits, chat, store, plugins, admin, metrics, log }
     }
 }
 

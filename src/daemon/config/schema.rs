@@ -30,7 +30,7 @@ const DAY: Span = Span::secs(86_400);
 const YEARS: Span = Span::secs(100 * 365 * 86_400);
 
 /// Sections and keys that later versions have: naming them says more than "unknown key".
-pub const LATER: [&str; 5] = ["cluster", "files", "api", "webhooks", "metrics"];
+pub const LATER: [&str; 4] = ["cluster", "files", "api", "webhooks"];
 
 /// All keys, section by section, in the order in which they are documented and printed.
 pub static KEYS: &[Key] = &[
@@ -117,6 +117,8 @@ pub static KEYS: &[Key] = &[
     fixed("admin.group", "", Kind::Text(rules::not_empty)),
     fixed("admin.allow_uids", "[]", Kind::Counts(0, ANY)),
     fixed("admin.allow_groups", "[]", Kind::List(0, rules::not_empty)),
+    fixed("metrics.enabled", "false", Kind::Switch),
+    fixed("metrics.listen", "", Kind::Text(rules::listen)),
     live("log.level", "'info'", Kind::Choice(&["off", "error", "warn", "info", "debug", "trace"])),
     fixed("log.format", "'auto'", Kind::Choice(&["auto", "human", "json", "journald"])),
     live("log.filter", "", Kind::Text(rules::log_filter)),

@@ -92,7 +92,7 @@ impl Harness {
             limits: limits.clone(),
             health: Arc::new(|| Health { initialized: true, connected: 5, rooms: 12 }),
             shows_headers: Arc::new(|| false),
-            annex: None,
+            annexes: Vec::new(),
             max_streams: usize::MAX,
         })
         .expect("a free port");
