@@ -215,6 +215,7 @@ commands! {
     ConnectionShow "connection.show" Connection, reads;
     ConnectionKick "connection.kick" ConnectionKick, changes;
     ConversationList "conversation.list" ConversationList, reads;
+    ConversationLive "conversation.live" ConversationLive, reads;
     ConversationShow "conversation.show" Conversation, reads;
     ConversationCreate "conversation.create" ConversationCreate, changes;
     ConversationDelete "conversation.delete" Conversation, changes;

@@ -93,6 +93,9 @@ requests! {
         limit: u32,
     }
 
+    /// Those in which somebody here is, the most talkative since then first.
+    ConversationLive { limit: u32, }
+
     Conversation { conversation: String, }
 
     ConversationCreate {

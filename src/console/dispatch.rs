@@ -45,6 +45,7 @@ pub async fn run(console: &Arc<Console>, command: Command, operator: &str) -> Re
         Command::ConnectionShow(request) => ok(connection::show(console, &request)?),
         Command::ConnectionKick(request) => ok(connection::kick(console, request).await?),
         Command::ConversationList(request) => ok(conversation::list(console, request).await?),
+        Command::ConversationLive(request) => ok(conversation::live(console, &request)),
         Command::ConversationShow(request) => ok(conversation::show(console, request).await?),
         Command::ConversationCreate(request) => ok(conversation::create(console, request).await?),
         Command::ConversationDelete(request) => ok(conversation::delete(console, request).await?),

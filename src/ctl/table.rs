@@ -17,8 +17,12 @@ impl Table {
     }
 
     pub fn row<const N: usize>(&mut self, cells: [String; N]) {
-        assert_eq!(N, self.headings.len(), "a cell under each heading");
-        self.rows.push(cells.into());
+        self.push(cells.into());
+    }
+
+    pub fn push(&mut self, cells: Vec<String>) {
+        assert_eq!(cells.len(), self.headings.len(), "a cell under each heading");
+        self.rows.push(cells);
     }
 
     /// The lines, the first of which are the headings.

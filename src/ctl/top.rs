@@ -1,6 +1,7 @@
 //! `chatctl top`: the daemon at work, on the whole screen.
 
-use std::collections::HashMap;
+mod lines;
+
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
@@ -8,21 +9,19 @@ use clap::Args as Arguments;
 use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use crossterm::{cursor, execute, queue, style, terminal};
 
+use self::lines::{Counts, Line, Order, Page, Victim};
 use super::Desk;
 use super::client::Client;
 use super::error::Error;
-use super::format::{ago, bytes, clean, count, millis, rate};
-use super::table::Table;
-use crate::admin::answer::{ConnectionLine, ConnectionList, Kicked, Stats};
+use super::format::{bytes, clean, count, millis, rate};
+use crate::admin::answer::Stats;
 use crate::admin::protocol::Command;
-use crate::admin::request::{self, Nothing};
+use crate::admin::request::Nothing;
 
-/// Connections that are looked at; of more, those that came first.
-const MAX_CONNECTIONS: u32 = 10_000;
-
-/// A live view: rates, latencies, and the busiest connections
+/// A live view: rates, latencies, and the busiest connections, users and conversations
 ///
-/// Keys: e sorts by events a second, w by what waits to be read, u by user; up and down choose, k kicks, q quits.
+/// Keys: 1 shows connections, 2 users, 3 conversations; e sorts by what they do in a second, w by what waits to be read, u
+/// by name; up and down choose, k kicks, q quits.
 #[derive(Debug, Arguments)]
 pub struct Top {
     /// Between two looks
@@ -30,26 +29,16 @@ pub struct Top {
     interval: Duration,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Order {
-    Events,
-    Waiting,
-    User,
-}
-
 /// What is on the screen.
 struct View {
     stats: Stats,
-    /// Each with its events a second.
-    lines: Vec<(f64, ConnectionLine)>,
-    total: usize,
-    /// Events of each connection at the last look.
-    before: HashMap<String, u64>,
-    looked: Instant,
+    page: Page,
+    lines: Vec<Line>,
+    counts: Counts,
     order: Order,
     chosen: usize,
-    /// The connection that is kicked once `y` is pressed.
-    doomed: Option<String>,
+    /// Who is kicked once `y` is pressed.
+    doomed: Option<Victim>,
     said: String,
 }
 
@@ -84,7 +73,7 @@ pub fn top(desk: &Desk, args: &Top) -> Result<(), Error> {
     let _screen = Screen::open().map_err(broken)?;
     loop {
         view.draw().map_err(broken)?;
-        let next = view.looked + args.interval;
+        let next = view.counts.looked() + args.interval;
         let left = next.saturating_duration_since(Instant::now());
         if !event::poll(left).map_err(broken)? {
             view.look(&mut client)?;
@@ -104,11 +93,10 @@ impl View {
         let stats = client.call(&Command::Stats(Nothing {}))?;
         let mut view = View {
             stats,
+            page: Page::Connections,
             lines: Vec::new(),
-            total: 0,
-            before: HashMap::new(),
-            looked: Instant::now(),
-            order: Order::Events,
+            counts: Counts::new(),
+            order: Order::Rate,
             chosen: 0,
             doomed: None,
             said: String::new(),
@@ -119,28 +107,21 @@ impl View {
 
     fn look(&mut self, client: &mut Client) -> Result<(), Error> {
         self.stats = client.call(&Command::Stats(Nothing {}))?;
-        let request = request::ConnectionList { user: None, limit: MAX_CONNECTIONS };
-        let list: ConnectionList = client.call(&Command::ConnectionList(request))?;
-        let span = self.looked.elapsed().as_secs_f64().max(0.001);
-        self.looked = Instant::now();
-        self.total = list.total;
-        let before = std::mem::take(&mut self.before);
-        self.before = list.connections.iter().map(|line| (line.connection.clone(), line.events)).collect();
-        let with_rate = |line: ConnectionLine| {
-            let known = before.get(&line.connection).copied().unwrap_or(line.events);
-            (line.events.saturating_sub(known) as f64 / span, line)
-        };
-        self.lines = list.connections.into_iter().map(with_rate).collect();
+        self.lines = self.page.lines(client, &mut self.counts)?;
         self.sort();
         Ok(())
     }
 
-    fn sort(&mut self) {
-        match self.order {
-            Order::Events => self.lines.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.events.cmp(&a.1.events))),
-            Order::Waiting => self.lines.sort_by_key(|(_, line)| std::cmp::Reverse(line.waiting_bytes)),
-            Order::User => self.lines.sort_by(|a, b| a.1.user.cmp(&b.1.user)),
+    fn turn(&mut self, page: Page, client: &mut Client) {
+        // Its rates begin anew with the second look.
+        (self.page, self.counts, self.chosen) = (page, Counts::new(), 0);
+        if let Err(error) = self.look(client) {
+            self.said = clean(&error.to_string());
         }
+    }
+
+    fn sort(&mut self) {
+        lines::sort(&mut self.lines, self.order);
         self.chosen = self.chosen.min(self.lines.len().saturating_sub(1));
     }
 
@@ -148,41 +129,41 @@ impl View {
     fn press(&mut self, key: KeyEvent, client: &mut Client) -> bool {
         let doomed = self.doomed.take();
         self.said.clear();
-        match key.code {
-            KeyCode::Char('y') if doomed.is_some() => self.kick(doomed.unwrap_or_default(), client),
-            _ if doomed.is_some() => self.said = "nobody was kicked".into(),
-            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => return true,
-            KeyCode::Char('q') | KeyCode::Esc => return true,
-            KeyCode::Char('e') => self.order = Order::Events,
-            KeyCode::Char('w') => self.order = Order::Waiting,
-            KeyCode::Char('u') => self.order = Order::User,
-            KeyCode::Up => self.chosen = self.chosen.saturating_sub(1),
-            KeyCode::Down => self.chosen += 1,
-            KeyCode::Char('k') => {
-                if let Some((_, line)) = self.lines.get(self.chosen) {
-                    self.said = format!("kick {} of {}? y or n", line.connection, clean(&line.user));
-                    self.doomed = Some(line.connection.clone());
-                }
+        match (key.code, doomed) {
+            (KeyCode::Char('y'), Some(victim)) => {
+                self.said = victim.kick(client).unwrap_or_else(|error| clean(&error.to_string()));
             }
+            (_, Some(_)) => self.said = "nobody was kicked".into(),
+            (KeyCode::Char('c'), _) if key.modifiers.contains(KeyModifiers::CONTROL) => return true,
+            (KeyCode::Char('q') | KeyCode::Esc, _) => return true,
+            (KeyCode::Char('1'), _) => self.turn(Page::Connections, client),
+            (KeyCode::Char('2'), _) => self.turn(Page::Users, client),
+            (KeyCode::Char('3'), _) => self.turn(Page::Conversations, client),
+            (KeyCode::Tab, _) => self.turn(self.page.next(), client),
+            (KeyCode::Char('e'), _) => self.order = Order::Rate,
+            (KeyCode::Char('w'), _) => self.order = Order::Waiting,
+            (KeyCode::Char('u'), _) => self.order = Order::Name,
+            (KeyCode::Up, _) => self.chosen = self.chosen.saturating_sub(1),
+            (KeyCode::Down, _) => self.chosen += 1,
+            (KeyCode::Char('k'), _) => match self.lines.get(self.chosen).map(|line| &line.victim) {
+                Some(Some(victim)) => {
+                    self.said = format!("kick {victim}? y or n");
+                    self.doomed = Some(victim.clone());
+                }
+                Some(None) => self.said = "a conversation cannot be kicked: 1 and 2 show who can".into(),
+                None => {}
+            },
             _ => {}
         }
         self.sort();
         false
     }
 
-    fn kick(&mut self, connection: String, client: &mut Client) {
-        let request = request::ConnectionKick { connection: connection.clone(), reason: None };
-        self.said = match client.call::<Kicked>(&Command::ConnectionKick(request)) {
-            Ok(kicked) => format!("{connection} of {} disconnected", clean(&kicked.user)),
-            Err(error) => clean(&error.to_string()),
-        };
-    }
-
     fn draw(&self) -> io::Result<()> {
         let (width, height) = terminal::size()?;
         let mut out = io::BufWriter::new(io::stdout().lock());
         queue!(out, cursor::MoveTo(0, 0))?;
-        let table = self.table().lines(Some(width.into()));
+        let table = lines::table(self.page, &self.lines).lines(Some(width.into()));
         let head = self.head();
         let room = usize::from(height).saturating_sub(head.len() + 2);
         // The chosen line is always on the screen.
@@ -208,7 +189,7 @@ impl View {
             queue!(out, terminal::Clear(terminal::ClearType::UntilNewLine), cursor::MoveToNextLine(1))?;
         }
         queue!(out, terminal::Clear(terminal::ClearType::FromCursorDown), cursor::MoveTo(0, height.saturating_sub(1)))?;
-        let keys = "e events  w waiting  u user  ↑↓ choose  k kick  q quit";
+        let keys = "1 connections  2 users  3 conversations   e busiest  w waiting  u name   ↑↓ choose  k kick  q quit";
         let foot = if self.said.is_empty() { keys } else { &self.said };
         queue!(out, style::Print(whole(foot)))?;
         out.flush()
@@ -238,26 +219,5 @@ impl View {
             format!("latency {latency}   memory {}   store {}", bytes(*memory_bytes), bytes(store.bytes)),
             String::new(),
         ]
-    }
-
-    fn table(&self) -> Table {
-        let headings =
-            ["CONNECTION", "USER", "DEVICE", "TRANSPORT", "ADDRESS", "SINCE", "EVENTS/S", "EVENTS", "WAITING"];
-        let mut table = Table::new(&headings, &[6, 7, 8]);
-        for (events_per_second, line) in &self.lines {
-            let waiting = if line.behind { "behind".into() } else { bytes(line.waiting_bytes as u64) };
-            table.row([
-                line.connection.clone(),
-                clean(&line.user),
-                clean(line.device.as_deref().unwrap_or_default()),
-                line.transport.clone(),
-                line.address.clone(),
-                ago(&line.since),
-                rate(*events_per_second),
-                count(line.events),
-                waiting,
-            ]);
-        }
-        table
     }
 }

@@ -262,6 +262,11 @@ impl Roster {
         self.users.iter().filter(|user| !user.connections.is_empty()).count()
     }
 
+    /// What `look` tells of each room.
+    pub fn each_room<T>(&self, look: impl Fn(&ConversationId, &Room) -> T) -> Vec<T> {
+        self.rooms.iter().map(|room| look(room.key(), room.value())).collect()
+    }
+
     pub fn room_count(&self) -> usize {
         self.rooms.len()
     }

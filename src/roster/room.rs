@@ -10,9 +10,14 @@ use parking_lot::RwLock;
 use super::connection::{Connection, Handed};
 use super::packet::Packet;
 use crate::domain::id::{ConnectionId, ConversationId, UserId};
+use crate::meter::Counter;
 
 #[derive(Default)]
-pub struct Room(RwLock<Inner>);
+pub struct Room {
+    inner: RwLock<Inner>,
+    /// Messages that were handed over.
+    messages: Counter,
+}
 
 #[derive(Default)]
 struct Inner {
@@ -30,17 +35,17 @@ struct Follower {
 impl Room {
     pub(super) fn follow(&self, connection: &Arc<Connection>) {
         let follower = Follower { connection: Arc::clone(connection), handed: AtomicU64::new(0) };
-        self.0.write().followers.entry(connection.id).or_insert(follower);
+        self.inner.write().followers.entry(connection.id).or_insert(follower);
     }
 
     /// Ends the following, and tells how far the device had come.
     pub(super) fn unfollow(&self, connection: ConnectionId) -> Option<u64> {
-        let follower = self.0.write().followers.swap_remove(&connection)?;
+        let follower = self.inner.write().followers.swap_remove(&connection)?;
         Some(follower.handed.into_inner())
     }
 
     pub(super) fn set_present(&self, user: &UserId, present: bool) {
-        let mut inner = self.0.write();
+        let mut inner = self.inner.write();
         if present {
             inner.present.insert(user.clone());
         } else {
@@ -49,30 +54,40 @@ impl Room {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        let inner = self.0.read();
+        let inner = self.inner.read();
         inner.followers.is_empty() && inner.present.is_empty()
     }
 
     pub(super) fn present(&self, into: &mut HashSet<UserId>) {
-        into.extend(self.0.read().present.iter().cloned());
+        into.extend(self.inner.read().present.iter().cloned());
     }
 
     pub fn is_followed_by(&self, connection: ConnectionId) -> bool {
-        self.0.read().followers.contains_key(&connection)
+        self.inner.read().followers.contains_key(&connection)
     }
 
     pub fn followers(&self) -> usize {
-        self.0.read().followers.len()
+        self.inner.read().followers.len()
+    }
+
+    /// Members with a connection.
+    pub fn users_here(&self) -> usize {
+        self.inner.read().present.len()
+    }
+
+    /// Messages that were handed over since somebody was here first.
+    pub fn messages(&self) -> u64 {
+        self.messages.get()
     }
 
     /// Different users among the followers.
     pub fn following_users(&self) -> usize {
-        self.0.read().followers.values().map(|follower| &follower.connection.user).collect::<HashSet<_>>().len()
+        self.inner.read().followers.values().map(|follower| &follower.connection.user).collect::<HashSet<_>>().len()
     }
 
     /// Hands `packet` to every follower that `wants` it, and tells how many there are.
     pub fn deliver(&self, id: &ConversationId, packet: &Packet, wants: impl Fn(&Connection) -> bool) -> usize {
-        let inner = self.0.read();
+        let inner = self.inner.read();
         for follower in inner.followers.values() {
             if wants(&follower.connection) {
                 follower.connection.deliver(packet, Some((id, None)));
@@ -89,7 +104,8 @@ impl Room {
         seq: u64,
         origin: Option<ConnectionId>,
     ) -> usize {
-        let inner = self.0.read();
+        self.messages.add(1);
+        let inner = self.inner.read();
         for follower in inner.followers.values() {
             if follower.handed.load(Ordering::Relaxed) >= seq {
                 continue;
@@ -104,7 +120,7 @@ impl Room {
 
     /// Notes that a device got the messages up to `seq` in another way.
     pub fn mark_handed(&self, connection: ConnectionId, seq: u64) {
-        if let Some(follower) = self.0.read().followers.get(&connection) {
+        if let Some(follower) = self.inner.read().followers.get(&connection) {
             follower.handed.fetch_max(seq, Ordering::Relaxed);
         }
     }
@@ -112,7 +128,7 @@ impl Room {
     /// Of each user that follows, how far their furthest device has come.
     pub fn handed(&self) -> HashMap<UserId, u64> {
         let mut handed = HashMap::new();
-        for follower in self.0.read().followers.values() {
+        for follower in self.inner.read().followers.values() {
             let seq = follower.handed.load(Ordering::Relaxed);
             if seq > 0 {
                 let mark = handed.entry(follower.connection.user.clone()).or_insert(0);

@@ -74,6 +74,22 @@ answers! {
     /// `user.notify`, `broadcast`
     Notified { users: usize, }
 
+    /// `conversation.live`
+    LiveConversations {
+        conversations: Vec<LiveConversation>,
+        total: usize,
+    }
+
+    LiveConversation {
+        conversation: String,
+        /// Devices that follow it.
+        followers: usize,
+        /// Members with a connection.
+        users_here: usize,
+        /// Handed to followers since somebody was here first.
+        messages: u64,
+    }
+
     /// `connection.list`
     ConnectionList { connections: Vec<ConnectionLine>, total: usize, }
 

@@ -3,18 +3,22 @@
 use serde_json::{Value, json};
 
 use super::near;
+use crate::admin::answer::{LiveConversation, LiveConversations};
 use crate::admin::protocol::Failure;
 use crate::admin::request;
 use crate::chat::NewConversation;
 use crate::console::{Console, conversation_id, refused, user_id};
 use crate::domain::conversation::Kind;
 use crate::domain::id::ConversationId;
+use crate::roster::room::Room;
 use crate::store::ConversationFilter;
 use crate::wire::payload::encode::{ConversationBody, MemberBody, MessageBody, messages};
 
 /// Conversations, members or messages of one page at most.
 const MAX_PAGE: u32 = 1_000;
 const MAX_MESSAGES: u32 = 200;
+/// Live conversations of one list at most.
+const MAX_LIVE: u32 = 10_000;
 
 pub async fn list(console: &Console, request: request::ConversationList) -> Result<Value, Failure> {
     let limit = request.limit.clamp(1, MAX_PAGE);
@@ -35,6 +39,20 @@ pub async fn list(console: &Console, request: request::ConversationList) -> Resu
 
 fn kind(text: &str) -> Result<Kind, Failure> {
     Kind::parse(text).ok_or_else(|| Failure::bad_params(format!("type: expected {}, not \"{text}\"", Kind::NAMES)))
+}
+
+pub fn live(console: &Console, request: &request::ConversationLive) -> LiveConversations {
+    let line = |id: &ConversationId, room: &Room| LiveConversation {
+        conversation: id.to_string(),
+        followers: room.followers(),
+        users_here: room.users_here(),
+        messages: room.messages(),
+    };
+    let mut conversations = console.chat.roster().each_room(line);
+    let total = conversations.len();
+    conversations.sort_by_key(|one| std::cmp::Reverse(one.messages));
+    conversations.truncate(request.limit.clamp(1, MAX_LIVE) as usize);
+    LiveConversations { conversations, total }
 }
 
 pub async fn show(console: &Console, request: request::Conversation) -> Result<Value, Failure> {
