@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::error::Error;
 use super::format::{clean, count};
+use super::progress::Progress;
 use super::user::report;
 use super::{Desk, complete};
 use crate::admin::answer::{Erased, UserDetail};
@@ -65,7 +66,12 @@ pub fn export(desk: &Desk, args: Export) -> Result<(), Error> {
         let open = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&args.file);
         Box::new(io::BufWriter::new(open.map_err(failed)?))
     };
-    let mut write = |value: &Value| writeln!(out, "{value}");
+    let mut progress = Progress::new(&desk.output, "export", 0);
+    let mut write = |value: &Value| {
+        let line = format!("{value}\n");
+        progress.advance(line.len() as u64);
+        out.write_all(line.as_bytes())
+    };
     let mut lines = 1_u64;
     let mut written = write(&json!({ "user": profile }));
     loop {
@@ -83,6 +89,7 @@ pub fn export(desk: &Desk, args: Export) -> Result<(), Error> {
             Flow::Failed(failure) => return Err(Error::Refused(failure)),
         }
     }
+    drop(progress);
     out.flush().map_err(failed)?;
     drop(out);
     if args.file.as_os_str() != "-" {

@@ -18,7 +18,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Of `whole` bytes.
+    /// Of `whole` bytes; zero where nobody knows how many there will be.
     pub fn new(output: &Output, name: &'static str, whole: u64) -> Self {
         let is_seen = io::stderr().is_terminal() && output.is_talkative();
         Progress { name, whole, done: 0, shown: None, is_seen }
@@ -28,6 +28,10 @@ impl Progress {
         self.done += more;
         if self.is_seen && self.shown.is_none_or(|shown| shown.elapsed() >= BETWEEN) {
             self.shown = Some(Instant::now());
+            if self.whole == 0 {
+                let _ = write!(io::stderr(), "\r{} {} ", self.name, bytes(self.done));
+                return;
+            }
             let filled = (self.done * WIDTH / self.whole.max(1)).min(WIDTH);
             let bar = ["█".repeat(filled as usize), "░".repeat((WIDTH - filled) as usize)].concat();
             // It is for eyes only; whoever has closed the terminal sees nothing.
