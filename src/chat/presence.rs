@@ -161,6 +161,14 @@ impl Chat {
         }
     }
 
+    /// Others see that a user whose devices are being sent away is gone, and nothing is kept of when that was.
+    pub(in crate::chat) async fn vanish(&self, user: &UserId) {
+        let _order = self.departures.order.lock().await;
+        if let Some((before, after)) = self.roster.change_standing(user, |standing| standing.status = Status::Offline) {
+            self.publish_change(user, &before, &after).await;
+        }
+    }
+
     async fn keep_last_seen(&self, users: Vec<UserId>, at: Time) {
         let kept = self.store.write(move |tx| {
             users.iter().try_for_each(|user| tx.set_last_seen(user, at))?;

@@ -20,11 +20,16 @@ impl Chat {
     /// # Errors
     /// `UNAVAILABLE`; what was deleted until then stays deleted.
     pub async fn prune(&self) -> Result<usize, Error> {
-        let purged = self.until_done(|tx| tx.purge(PER_WRITE)).await?;
+        let purged = self.purge().await?;
         let Retention::For(age) = self.config().messages.retention else { return Ok(purged) };
         let before = Time::now().saturating_sub(age);
         let asides = self.until_done(move |tx| tx.prune_asides(before, PER_WRITE)).await?;
         Ok(purged + asides + self.until_done(move |tx| tx.prune(before, PER_WRITE)).await?)
+    }
+
+    /// Deletes what was in deleted conversations.
+    pub(in crate::chat) async fn purge(&self) -> Result<usize, Error> {
+        self.until_done(|tx| tx.purge(PER_WRITE)).await
     }
 
     /// Writes `some` again and again until it finds nothing more; how much it found in all.

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { chat, pluck, range, words } from '../common/harness.mjs'
+import { chat, until, pluck, range, words } from '../common/harness.mjs'
 
 async function past(scene) {
   const [alice, bob] = await scene.users('alice', 'bob')
@@ -67,4 +67,17 @@ chat('a person is erased and what they said stays without the name; a ban stays 
   assert.equal(left.length, 3)
   assert.ok(left.every(({ senderId, content }) => senderId.startsWith('deleted-') && content))
   assert.match(await scene.refused('alice'), /^BANNED/)
+})
+
+chat('a person who is here when they are erased is not remembered for having left', { config: { presence: { grace: '100ms' } } }, async (scene) => {
+  const { operator } = scene
+  const [alice, bob] = await scene.users('alice', 'bob')
+  await scene.create(alice, [bob])
+  await operator.ok('user', 'delete', 'alice', '--yes')
+  await alice.next('error')
+  await bob.next('user:offline', ({ userId }) => userId === 'alice')
+  // Bob leaves later than she did, so that what would have been kept of her is there by the time it is of him.
+  bob.close()
+  await until(async () => (await operator.json('user', 'show', 'bob')).lastSeen, 'bob to have been seen last')
+  assert.match(await operator.fails(5, 'user', 'show', 'alice'), /no user "alice"/)
 })

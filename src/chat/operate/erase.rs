@@ -35,6 +35,9 @@ impl Chat {
     pub async fn erase(&self, user: &UserId, messages: Messages) -> Result<Erased, Error> {
         let error = Error::new(Code::Forbidden, "you were deleted by an operator");
         self.dismiss(user, Whom::All, error).await;
+        self.vanish(user).await;
+        // A message that waits for its end in a deleted conversation would hold on to its sender.
+        self.purge().await?;
         let ghost = UserId::stored(&format!("deleted-{}", uuid::Uuid::new_v4().simple()));
         let mut erased = Erased::default();
         let member_of = user.clone();
