@@ -3,14 +3,14 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::plugin;
+use super::{plugin, round_trip};
 use crate::admin::answer::{Diagnosis, Finding, Setting, Verdict};
 use crate::admin::protocol::Failure;
 use crate::console::{Console, Errand};
 
 /// A message that takes longer than this on its way through store and bus is late.
-const SLOW: Duration = Duration::from_secs(1);
-const DEADLINE: Duration = Duration::from_secs(10);
+pub const SLOW: Duration = Duration::from_secs(1);
+pub const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Below these parts of the disk, and these bytes, it is time to act.
 const LOW_DISK_PERCENT: u64 = 10;
@@ -23,6 +23,7 @@ pub async fn examine(console: &Console) -> Result<Diagnosis, Failure> {
     let (source, settings) = console.ask(Errand::Config).await?;
     let mut findings = vec![finding("configuration", Verdict::Good, source, None)];
     findings.push(way_of_a_message(console).await);
+    findings.extend(round_trip::look(console, &settings).await);
     let health = console.chat.store().health().is_writable();
     let advice = "the log has the reason: chatctl log --level error";
     findings.push(match health {
@@ -50,7 +51,7 @@ pub async fn examine(console: &Console) -> Result<Diagnosis, Failure> {
     Ok(Diagnosis { findings })
 }
 
-fn finding(part: &str, verdict: Verdict, detail: String, advice: Option<&str>) -> Finding {
+pub fn finding(part: &str, verdict: Verdict, detail: String, advice: Option<&str>) -> Finding {
     Finding { part: part.into(), verdict, detail, advice: advice.map(Into::into) }
 }
 
