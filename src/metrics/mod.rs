@@ -30,6 +30,9 @@ use crate::wire::server::Counts;
 
 const PATH: &str = "/metrics";
 
+/// One figure of a hook.
+type Figure = fn(&Done) -> Value;
+
 /// Whoever counts something that is served.
 pub struct Metrics {
     shared: Arc<Shared>,
@@ -127,7 +130,7 @@ impl Metrics {
 
     fn plugins(&self, text: &mut Text) {
         let reports = self.plugins.reports();
-        let figures: [(_, fn(&Done) -> Value); 3] = [
+        let figures: [(_, Figure); 3] = [
             (&names::PLUGIN_CALLS, |done| done.calls.into()),
             (&names::PLUGIN_ERRORS, |done| done.errors.into()),
             (&names::PLUGIN_TIME, |done| done.total.as_secs_f64().into()),

@@ -146,7 +146,7 @@ fn dates(certificate: &rustls::pki_types::CertificateDer<'_>) -> Finding {
     let days = (ends.0 - Time::now().0).div_euclid(DAY);
     match days {
         ..0 => finding("certificate", Verdict::Bad, format!("expired at {ends}"), Some(renew)),
-        ..RENEWAL_DAYS => {
+        0..RENEWAL_DAYS => {
             finding("certificate", Verdict::Doubtful, format!("ends in {days} days, {ends}"), Some(renew))
         }
         _ => finding("certificate", Verdict::Good, format!("holds for {days} days, until {ends}"), None),
