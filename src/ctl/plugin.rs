@@ -217,14 +217,15 @@ fn list(desk: &Desk) -> Result<(), Error> {
     Ok(())
 }
 
-fn state(plugin: &PluginLine) -> String {
+/// In words.
+pub fn state(plugin: &PluginLine) -> String {
     match plugin.benched_ms {
         Some(left) => format!("benched for {} s", left.div_ceil(1_000)),
         None => plugin.state.clone(),
     }
 }
 
-fn micros(micros: Option<f64>) -> String {
+pub fn micros(micros: Option<f64>) -> String {
     match micros {
         None => "-".into(),
         Some(micros) if micros < 1_000.0 => format!("{micros:.1} µs"),

@@ -139,6 +139,7 @@ impl View {
             (KeyCode::Char('1'), _) => self.turn(Page::Connections, client),
             (KeyCode::Char('2'), _) => self.turn(Page::Users, client),
             (KeyCode::Char('3'), _) => self.turn(Page::Conversations, client),
+            (KeyCode::Char('4'), _) => self.turn(Page::Plugins, client),
             (KeyCode::Tab, _) => self.turn(self.page.next(), client),
             (KeyCode::Char('e'), _) => self.order = Order::Rate,
             (KeyCode::Char('w'), _) => self.order = Order::Waiting,
@@ -150,7 +151,7 @@ impl View {
                     self.said = format!("kick {victim}? y or n");
                     self.doomed = Some(victim.clone());
                 }
-                Some(None) => self.said = "a conversation cannot be kicked: 1 and 2 show who can".into(),
+                Some(None) => self.said = "users and connections can be kicked: 1 and 2 show them".into(),
                 None => {}
             },
             _ => {}
@@ -189,7 +190,7 @@ impl View {
             queue!(out, terminal::Clear(terminal::ClearType::UntilNewLine), cursor::MoveToNextLine(1))?;
         }
         queue!(out, terminal::Clear(terminal::ClearType::FromCursorDown), cursor::MoveTo(0, height.saturating_sub(1)))?;
-        let keys = "1 connections  2 users  3 conversations   e busiest  w waiting  u name   ↑↓ choose  k kick  q quit";
+        let keys = "1 connections  2 users  3 conversations  4 plugins   e busiest  w waiting  u name   ↑↓ choose  k kick  q quit";
         let foot = if self.said.is_empty() { keys } else { &self.said };
         queue!(out, style::Print(whole(foot)))?;
         out.flush()

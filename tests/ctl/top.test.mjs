@@ -24,7 +24,7 @@ function onTerminal(t, ...args) {
   return { type: (keys) => child.stdin.write(keys), shows, ended: () => within(DEADLINE_MS, ended, 'top to end') }
 }
 
-chat('top shows who is busy, sorts, and kicks after a yes', async (scene, t) => {
+chat('top shows who is busy, sorts, and kicks after a yes', { plugins: { watch: 'fn on_message(m) { if m.content == "x" { throw "x"; } }' } }, async (scene, t) => {
   const [alice, bob] = [await scene.connect('alice'), await scene.connect('bob', { device: 'laptop' })]
   const room = await scene.create(alice, [bob])
   const top = onTerminal(t, '--socket', scene.daemon.adminSocket, 'top', '--interval', '200ms')
@@ -58,7 +58,10 @@ chat('top shows who is busy, sorts, and kicks after a yes', async (scene, t) => 
   for (let n = 0; n < 5; n += 1) await bob.say(room, `busy still ${n}`)
   await top.shows(new RegExp(`\u001b\\[7m${room} +\\d +1 +[1-9]\\S* +15`))
   top.type('k')
-  await top.shows(/a conversation cannot be kicked/)
+  await top.shows(/users and connections can be kicked/)
+  top.type('4')
+  await top.shows(/PLUGIN +STATE +CALLS\/S +CALLS +ERRORS +P50 +P99/)
+  await top.shows(/\u001b\[7mwatch +running +\S+ +1\d +0 +[\d.]+ µs/)
   assert.ok(bob.isOpen)
   top.type('q')
   await top.shows(/\u001b\[\?1049l/)

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::time::Instant;
 
-use crate::admin::answer::{ConnectionLine, ConnectionList, Kicked, LiveConversations};
+use crate::admin::answer::{ConnectionLine, ConnectionList, Kicked, LiveConversations, PluginLine, Plugins};
 use crate::admin::protocol::Command;
 use crate::admin::request;
 use crate::ctl::client::Client;
 use crate::ctl::error::Error;
 use crate::ctl::format::{ago, bytes, clean, count, rate};
+use crate::ctl::plugin;
 use crate::ctl::table::Table;
 
 /// Connections, or conversations, that are looked at.
@@ -21,6 +22,7 @@ pub enum Page {
     Connections,
     Users,
     Conversations,
+    Plugins,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -80,7 +82,8 @@ impl Page {
         match self {
             Page::Connections => Page::Users,
             Page::Users => Page::Conversations,
-            Page::Conversations => Page::Connections,
+            Page::Conversations => Page::Plugins,
+            Page::Plugins => Page::Connections,
         }
     }
 
@@ -95,14 +98,17 @@ impl Page {
             Page::Conversations => {
                 (&["BUSY CONVERSATION", "USERS HERE", "DEVICES", "MESSAGES/S", "MESSAGES"], &[1, 2, 3, 4])
             }
+            Page::Plugins => (&["PLUGIN", "STATE", "CALLS/S", "CALLS", "ERRORS", "P50", "P99"], &[2, 3, 4, 5, 6]),
         }
     }
 
     /// # Errors
     /// Where the daemon does not answer.
     pub fn lines(self, client: &mut Client, counts: &mut Counts) -> Result<Vec<Line>, Error> {
-        if self == Page::Conversations {
-            return conversations(client, counts);
+        match self {
+            Page::Conversations => return conversations(client, counts),
+            Page::Plugins => return plugins(client, counts),
+            Page::Connections | Page::Users => {}
         }
         let request = request::ConnectionList { user: None, limit: MAX_LINES };
         let list: ConnectionList = client.call(&Command::ConnectionList(request))?;
@@ -187,6 +193,33 @@ fn conversations(client: &mut Client, counts: &mut Counts) -> Result<Vec<Line>, 
         }
     };
     Ok(conversations.into_iter().map(line).collect())
+}
+
+/// Those that run, or would if they did not fail.
+fn plugins(client: &mut Client, counts: &mut Counts) -> Result<Vec<Line>, Error> {
+    let Plugins { plugins } = client.call(&Command::PluginList(request::Nothing {}))?;
+    let loaded: Vec<PluginLine> = plugins.into_iter().filter(|plugin| plugin.state != "off").collect();
+    let rates = counts.rates(loaded.iter().map(|plugin| (plugin.name.clone(), plugin.calls)));
+    let line = |plugin: PluginLine| {
+        let per_second = rates.get(&plugin.name).copied().unwrap_or_default();
+        Line {
+            cells: vec![
+                clean(&plugin.name),
+                plugin::state(&plugin),
+                rate(per_second),
+                count(plugin.calls),
+                count(plugin.errors),
+                plugin::micros(plugin.p50_us),
+                plugin::micros(plugin.p99_us),
+            ],
+            rate: per_second,
+            total: plugin.calls,
+            waiting: 0,
+            victim: None,
+            name: plugin.name,
+        }
+    };
+    Ok(loaded.into_iter().map(line).collect())
 }
 
 pub fn sort(lines: &mut [Line], order: Order) {
