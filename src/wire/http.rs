@@ -29,7 +29,7 @@ use super::extension;
 use super::forwarded;
 use super::guard::{Breach, Guard};
 use super::handshake;
-use super::health::{Checkup, Report};
+use super::health::{self, Checkup, Probe, Report};
 use super::link::Link;
 use super::peer::{Peer, Proxy};
 use super::poll::Stage;
@@ -117,7 +117,10 @@ impl Site {
         }
         match (path, request.method()) {
             ("/api/socket/health", &Method::GET | &Method::HEAD) => self.report(),
-            ("/api/socket/health", _) => {
+            // Whoever answers lives.
+            ("/livez", &Method::GET | &Method::HEAD) => json(StatusCode::OK, &Probe { status: "ok", failing: None }),
+            ("/readyz", &Method::GET | &Method::HEAD) => self.readiness(),
+            (path, _) if health::PATHS.contains(&path) => {
                 let mut answer = refuse(StatusCode::METHOD_NOT_ALLOWED, Code::Invalid, "this path answers GET");
                 answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
                 answer
@@ -141,6 +144,18 @@ impl Site {
             json(StatusCode::OK, &Report { status: "ok", socket })
         } else {
             json(StatusCode::SERVICE_UNAVAILABLE, &Report { status: "unavailable", socket })
+        }
+    }
+
+    fn readiness(&self) -> Answer {
+        let failing = match () {
+            () if self.draining.load(Ordering::Relaxed) => Some("draining"),
+            () if !(self.health)().initialized => Some("store"),
+            () => None,
+        };
+        match failing {
+            None => json(StatusCode::OK, &Probe { status: "ok", failing }),
+            Some(_) => json(StatusCode::SERVICE_UNAVAILABLE, &Probe { status: "unavailable", failing }),
         }
     }
 

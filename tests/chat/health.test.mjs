@@ -22,3 +22,12 @@ chat('health counts connections and rooms', async (scene) => {
   bob.close()
   await until(async () => (await health()).socket.connected === 1, 'the one who left to be counted out')
 })
+
+chat('livez and readyz answer probes', async ({ daemon }) => {
+  for (const path of ['/livez', '/readyz']) {
+    const { status, body } = await request(daemon, path)
+    assert.deepEqual([status, JSON.parse(body)], [200, { status: 'ok' }])
+    const refused = await request(daemon, path, { method: 'POST' })
+    assert.deepEqual([refused.status, refused.headers.allow], [405, 'GET, HEAD'])
+  }
+})

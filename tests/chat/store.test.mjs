@@ -8,6 +8,7 @@ import { test } from 'node:test'
 
 import { Daemon, Scene, chat, pluck, range, until, within, words } from '../common/harness.mjs'
 import { smallDisk } from '../common/disk.mjs'
+import { request } from '../common/raw.mjs'
 
 const database = (daemon) => join(daemon.stateDir, 'chatd.db')
 
@@ -38,6 +39,9 @@ test('a full disk: writing fails with UNAVAILABLE, reading goes on, and it heals
       else refused = { error: ack.error, clientId: `n${n}` }
     }
     assert.equal(refused?.error.code, 'UNAVAILABLE', 'a disk that is full must show')
+    const ready = await request(daemon, '/readyz')
+    assert.deepEqual([ready.status, JSON.parse(ready.body)], [503, { status: 'unavailable', failing: 'store' }])
+    assert.equal((await request(daemon, '/livez')).status, 200)
     // Reading goes on, also for those who come now.
     assert.deepEqual(pluck(await bob.history(room), 'id'), pluck(stored.slice(-50), 'id'))
     await bob.ok('conversation:list', {})
