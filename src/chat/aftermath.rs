@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::member::MemberChange;
 use super::operate::Whom;
-use super::{Chat, rule};
+use super::{Chat, notify, rule};
 use crate::domain::error::Error;
 use crate::domain::event::{Event, Proposal};
 use crate::domain::hooks::{Arg, Call, Deed, Effect, Origin, Person, Point, Verdict};
@@ -193,17 +193,7 @@ impl Chat {
                 _ => {}
             }
         }
-        let kept = self.store.write(move |tx| {
-            let notification = match counts {
-                true => tx.count_message(&to, notification)?,
-                false => {
-                    tx.add_notification(&to, &notification)?;
-                    notification
-                }
-            };
-            tx.publish(Event::Notification { to, notification: Arc::new(notification) });
-            Ok(())
-        });
+        let kept = self.store.write(move |tx| Ok(notify::put(tx, to, notification, counts)?));
         if let Err(error) = kept.await {
             tracing::warn!(error.code = error.code(), "a notification could not be kept: {}", error.message);
         }

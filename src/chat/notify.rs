@@ -72,19 +72,23 @@ impl Through {
                 let (message, origin) = (message.cloned(), origin.clone());
                 tx.publish(Event::Proposed(Box::new(Proposal { to, notification, counts, message, origin })));
             }
-            Through::Commit => {
-                let notification = match counts {
-                    true => tx.count_message(&to, notification)?,
-                    false => {
-                        tx.add_notification(&to, &notification)?;
-                        notification
-                    }
-                };
-                tx.publish(Event::Notification { to, notification: Arc::new(notification) });
-            }
+            Through::Commit => put(tx, to, notification, counts)?,
         }
         Ok(())
     }
+}
+
+/// Puts a notification into an inbox, where it counts one more message or is an entry of its own, and tells the user.
+pub fn put(tx: &mut Tx<'_>, to: UserId, notification: Notification, counts: bool) -> Result<(), Error> {
+    let notification = match counts {
+        true => tx.count_message(&to, notification)?,
+        false => {
+            tx.add_notification(&to, &notification)?;
+            notification
+        }
+    };
+    tx.publish(Event::Notification { to, notification: Arc::new(notification) });
+    Ok(())
 }
 
 impl Chat {

@@ -8,10 +8,7 @@ use parking_lot::Mutex;
 use super::run::Fault;
 use crate::domain::hooks::{Point, SHAPES};
 use crate::domain::time::Time;
-
-/// Buckets of the time that a hook took: each power of two of microseconds in four parts.
-const PARTS: usize = 4;
-const BUCKETS: usize = 24 * PARTS;
+use crate::meter::Histogram;
 
 /// A failure counts so much, and a success takes one away: a plugin that fails once in ten calls is benched in the end.
 const FAILURE: u32 = 10;
@@ -30,13 +27,13 @@ pub struct Stats {
     last_fault: Mutex<Option<(Time, String)>>,
 }
 
+#[derive(Default)]
 struct Counts {
-    calls: AtomicU64,
     errors: AtomicU64,
     denied: AtomicU64,
-    nanos: AtomicU64,
+    /// How long each call took, in nanoseconds.
+    times: Histogram,
     longest: AtomicU64,
-    buckets: [AtomicU64; BUCKETS],
 }
 
 #[derive(Default)]
@@ -82,14 +79,6 @@ impl Default for Stats {
             bench: Mutex::default(),
             last_fault: Mutex::default(),
         }
-    }
-}
-
-impl Default for Counts {
-    fn default() -> Self {
-        let zero = || AtomicU64::new(0);
-        let buckets = std::array::from_fn(|_| zero());
-        Counts { calls: zero(), errors: zero(), denied: zero(), nanos: zero(), longest: zero(), buckets }
     }
 }
 
@@ -161,10 +150,8 @@ impl Stats {
     fn count(&self, point: Point, took: Duration) -> &Counts {
         let counts = &self.hooks[point as usize];
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        counts.calls.fetch_add(1, Ordering::Relaxed);
-        counts.nanos.fetch_add(nanos, Ordering::Relaxed);
+        counts.times.record(nanos);
         counts.longest.fetch_max(nanos, Ordering::Relaxed);
-        counts.buckets[bucket(took)].fetch_add(1, Ordering::Relaxed);
         // Two threads at once may lose one of the two: it is an average.
         let before = self.average.load(Ordering::Relaxed);
         self.average.store(before - before / 16 + nanos / 16, Ordering::Relaxed);
@@ -175,47 +162,19 @@ impl Stats {
 impl Counts {
     fn done(&self, point: Point) -> Done {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let buckets: [u64; BUCKETS] = std::array::from_fn(|at| read(&self.buckets[at]));
+        let times = self.times.now();
+        let percentile = |share| Duration::from_nanos(times.percentile(share).unwrap_or_default());
         Done {
             point,
-            calls: read(&self.calls),
+            calls: times.count(),
             errors: read(&self.errors),
             denied: read(&self.denied),
-            total: Duration::from_nanos(read(&self.nanos)),
-            median: percentile(&buckets, 0.5),
-            p99: percentile(&buckets, 0.99),
+            total: Duration::from_nanos(times.sum),
+            median: percentile(0.5),
+            p99: percentile(0.99),
             longest: Duration::from_nanos(read(&self.longest)),
         }
     }
-}
-
-/// Eighths of a microsecond are the smallest step.
-fn bucket(took: Duration) -> usize {
-    let eighths = u64::try_from(took.as_nanos() / 125).unwrap_or(u64::MAX);
-    if eighths < PARTS as u64 {
-        return eighths as usize;
-    }
-    let power = eighths.ilog2() as usize;
-    let part = (eighths >> (power - PARTS.ilog2() as usize)) as usize - PARTS;
-    ((power - PARTS.ilog2() as usize + 1) * PARTS + part).min(BUCKETS - 1)
-}
-
-/// The end of a bucket.
-fn ceiling(bucket: usize) -> Duration {
-    let (power, part) = (bucket / PARTS, bucket % PARTS);
-    let eighths = if power == 0 { part + 1 } else { (PARTS + part + 1) << (power - 1) };
-    Duration::from_nanos(eighths as u64 * 125)
-}
-
-fn percentile(buckets: &[u64; BUCKETS], share: f64) -> Duration {
-    let all: u64 = buckets.iter().sum();
-    let wanted = (all as f64 * share).ceil().max(1.0) as u64;
-    let mut met = 0;
-    let at = buckets.iter().position(|count| {
-        met += count;
-        met >= wanted
-    });
-    at.map_or(Duration::ZERO, ceiling)
 }
 
 #[cfg(test)]
@@ -261,15 +220,15 @@ mod tests {
     }
 
     #[test]
-    fn times_are_told_to_a_quarter() {
+    fn times_are_told_to_an_eighth() {
         let stats = Stats::default();
         for micros in 1..=100 {
             stats.succeeded(Point::Message, Duration::from_micros(micros), micros > 90);
         }
         let [done] = stats.done()[..] else { panic!("one hook was called") };
         assert_eq!((done.point, done.calls, done.denied, done.errors), (Point::Message, 100, 10, 0));
-        assert!((50..=63).contains(&done.median.as_micros()), "{:?}", done.median);
-        assert!((99..=128).contains(&done.p99.as_micros()), "{:?}", done.p99);
+        assert!((50..=57).contains(&done.median.as_micros()), "{:?}", done.median);
+        assert!((99..=112).contains(&done.p99.as_micros()), "{:?}", done.p99);
         assert!(!stats.is_slow());
     }
 }
