@@ -17,8 +17,10 @@ const MAX_FUNCTIONS: usize = 256;
 /// Expressions within expressions, outside of functions and in them.
 const MAX_EXPRESSION_DEPTH: usize = 64;
 
-/// The stack of a thread that runs scripts: what the limits above let a script use of it fits in several times.
-pub const STACK_BYTES: usize = 8 << 20;
+/// The stack of a thread that runs scripts. Closures that hold one another are bounded by `plugins.max_memory` alone, and
+/// are taken apart one within the other: each takes some 200 bytes of memory and up to 420 of the stack, which is four times
+/// the largest `max_memory`. It is address space, until it is used.
+pub const STACK_BYTES: usize = 256 << 20;
 
 pub fn build() -> Engine {
     let mut engine = Engine::new_raw();

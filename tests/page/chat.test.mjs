@@ -38,6 +38,8 @@ page('a message is delivered when the other is here, and read when they look', a
   await ann.message(first).locator('.mark.sent').waitFor()
 
   const bob = await visit('Bob')
+  // What he says by coming in is said before her next message, so that hers is the latest.
+  await bob.row('Lobby').filter({ hasText: 'You joined the lobby' }).first().waitFor()
   await ann.sees('.thread-title p', { hasText: 'online' })
   const second = words('hello?')
   await ann.say(second)

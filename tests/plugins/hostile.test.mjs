@@ -11,13 +11,13 @@ const message = (body) => `fn on_message(message, user, conversation) { ${body} 
 /** Scripts that are loaded, and whose hook then fails or does not, by their names. */
 const RUNS = {
   // Loops.
-  forever: [message('loop {}'), /timeout/],
+  forever: [message('loop {}'), /timeout|max_operations/],
   while_true: [message('let n = 0; while true { n += 1; }'), /timeout|max_operations/],
   long_range: [message('for n in 0..9223372036854775807 { let x = n; }'), /timeout|max_operations/],
   do_until: [message('let n = 0; do { n += 1; } until n < 0;'), /timeout|max_operations/],
-  in_condition: [message('if (|| { loop {} }).call() { }'), /timeout/],
+  in_condition: [message('if (|| { loop {} }).call() { }'), /timeout|max_operations/],
   caught_and_again: [message('loop { try { throw "x"; } catch { } }'), /timeout|max_operations/],
-  caught_limit: [message('try { loop {} } catch { } loop {}'), /timeout/],
+  caught_limit: [message('try { loop {} } catch { } loop {}'), /timeout|max_operations/],
   // Recursion.
   recursion: [`fn f(n) { f(n + 1) } ${message('f(0)')}`, /[Ss]tack/],
   mutual: [`fn f(n) { g(n) } fn g(n) { f(n) } ${message('f(0)')}`, /[Ss]tack/],
@@ -37,7 +37,8 @@ const RUNS = {
   blob: [message('let b = blob(1000000000, 0);'), /Size of array|too large|max_memory|timeout/i],
   split: [message('let a = ""; a.pad(200000, ","); a.split(","); '), /Size of array|timeout/],
   variables: [message(Array.from({ length: 100 }, (_, n) => `let a${n} = 1;`).join(' ')), /[Vv]ariables|timeout/],
-  nested_closures: [message('let f = |x| x; for n in 0..100000 { let g = f; f = |x| g.call(x); } f.call(1)'), /Stack|timeout|max_operations|Data race|too large/i],
+  curried: ['fn h(a, b) { 1 } ' + message('let f = Fn("h"); loop { f = Fn("h").curry(f); }'), /timeout|max_operations|max_memory/],
+  nested_closures: [message('let f = |x| x; for n in 0..10000000 { let g = f; f = |x| g.call(x); } f.call(1)'), /Stack|timeout|max_operations|max_memory/],
   // Patterns.
   catastrophic: [message('let t = ""; t.pad(60000, "a"); regex("(a+)+$").is_match(t + "!"); regex("(x+x+)+y").is_match(t); regex("(.*)*b").is_match(t); ()'), null],
   large_pattern: [message('regex("(a{1000}){1000}")'), /too large/],
@@ -73,7 +74,7 @@ const RUNS = {
   many_effects: [message('for n in 0..100 { chat::notify("bob", "x"); }'), /at most 32 things/],
   many_timers: [message('for n in 0..100 { timer::after("1h", "t" + n); }'), /at most 64 timers/],
   bad_span: [message('limit::hit("a", 1, "soon")'), /span of time/],
-  redefines: ['fn deny(text) { loop {} } fn now() { "late" } fn regex(x) { x }' + message('deny("x")'), /timeout/],
+  redefines: ['fn deny(text) { loop {} } fn now() { "late" } fn regex(x) { x }' + message('deny("x")'), /timeout|max_operations/],
   exits: [message('exit(message)'), null],
   logs: [message('for n in 0..300 { log::info("line " + n); }'), null],
   changes_config: [message('config.word = 1; if config.word == 1 { throw "changed" }'), null],
@@ -89,9 +90,9 @@ const REFUSED = {
   too_many_arguments: ['fn on_join(a, b, c) { }', /on_join is called with \(conversation, user\)/],
   deep_expression: [message(`${'('.repeat(500)}1${')'.repeat(500)}`), /expression/i],
   deep_block: [message(`${'if true { '.repeat(500)} 1 ${'}'.repeat(500)}`), /expression|complex/i],
-  endless_top: ['loop {} ' + message('0'), /timeout/],
+  endless_top: ['loop {} ' + message('0'), /timeout|max_operations/],
   throwing_load: ['fn on_load() { throw "no" } ' + message('0'), /no/],
-  endless_load: ['fn on_load() { loop {} } ' + message('0'), /timeout/],
+  endless_load: ['fn on_load() { loop {} } ' + message('0'), /timeout|max_operations/],
   no_script: ['this is no script at all', /./],
   unfinished: ['fn on_message(m) { "', /string|literal|Open/i],
 }

@@ -19,7 +19,7 @@ const source = (path) => readFileSync(join(ROOT, 'src', path), 'utf8')
 /** The names in a source file that stand between two marks, such as all that `=>` gives. */
 const names = (text, pattern) => new Set([...text.matchAll(pattern)].map(([, name]) => name))
 const SERVER_EVENTS = names(source('wire/event.rs'), /const [A-Z_]+: &str = "([^"]+)"/g)
-const CLIENT_EVENTS = names(source('wire/event.rs'), /"([^"]+)" => ClientEvent::/g)
+const CLIENT_EVENTS = names(source('wire/event.rs'), /\("([^"]+)", ClientEvent::/g)
 const CODES = names(source('domain/error.rs'), /Code::\w+ => "([A-Z_]+)"/g)
 
 const union = (set) => [...set].map((name) => `'${name}'`).join(' | ')

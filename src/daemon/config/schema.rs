@@ -109,7 +109,7 @@ pub static KEYS: &[Key] = &[
     live("plugins.enabled", "", Kind::List(0, rules::plugin)),
     live("plugins.timeout", "'20ms'", Kind::Time(Span::millis(1), TEN_MINUTES)),
     live("plugins.max_operations", "1000000", Kind::Count(1_000, ANY)),
-    live("plugins.max_memory", "'16MiB'", Kind::Size(ByteSize::kib(64), ByteSize::mib(1_024))),
+    live("plugins.max_memory", "'16MiB'", Kind::Size(ByteSize::kib(64), ByteSize::mib(64))),
     live("plugins.on_error", "{}", Kind::Words(hooks_that_decide, &["allow", "deny", "hold"])),
     live("plugins.config", "{}", Kind::Tables),
     fixed("admin.socket", "", Kind::Path(rules::not_empty)),
