@@ -24,7 +24,7 @@ use crate::domain::sanction::Term;
 use crate::domain::time::Time;
 
 /// What may wait to be done.
-const MAX_WAITING: usize = 8_192;
+const MAX_WAITING: usize = 262_144;
 /// Deeds on their way into the store.
 const MAX_IN_FLIGHT: usize = 64;
 
@@ -85,9 +85,7 @@ impl Chat {
                     let _ = reply.send(());
                 }
                 Some(Work::Effects(effects)) => {
-                    for effect in effects {
-                        begin(Box::pin(self.carry_out(effect)), &mut in_flight).await;
-                    }
+                    begin(Box::pin(self.carry_out(effects)), &mut in_flight).await;
                 }
                 Some(Work::Propose(proposal)) => {
                     begin(Box::pin(self.announce_unless_denied(*proposal)), &mut in_flight).await;
@@ -105,12 +103,14 @@ impl Chat {
         }
     }
 
-    async fn carry_out(&self, effect: Effect) {
-        let Effect { origin, deed } = effect;
-        let what = deed.name();
-        if let Err(error) = self.do_deed(deed, &origin).await {
-            let plugin = origin.plugin.as_deref().unwrap_or_default();
-            tracing::warn!(plugin, error.code = error.code(), "{what} came to nothing: {}", error.message);
+    /// Does what one call of a plugin wants, one thing after the other.
+    async fn carry_out(&self, effects: Vec<Effect>) {
+        for Effect { origin, deed } in effects {
+            let what = deed.name();
+            if let Err(error) = self.do_deed(deed, &origin).await {
+                let plugin = origin.plugin.as_deref().unwrap_or_default();
+                tracing::warn!(plugin, error.code = error.code(), "{what} came to nothing: {}", error.message);
+            }
         }
     }
 

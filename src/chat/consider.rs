@@ -80,7 +80,7 @@ impl Chat {
             let ruling = self.ask(Point::Command, args, &mut effects).await;
             match ruling {
                 Verdict::Deny(error) => return Err(self.refuse(error, effects)),
-                Verdict::Rewrite(Arg::Message(changed)) => message = changed,
+                Verdict::Rewrite(Arg::Message(changed)) => message = self.reread(actor, &message, changed).await?,
                 Verdict::Answer(text) => {
                     self.post(effects);
                     return Ok(self.answer(actor, message, text).await);
@@ -88,13 +88,19 @@ impl Chat {
                 _ => {}
             }
         }
-        let asked = Arc::clone(&message);
+        let mut asked = Arc::clone(&message);
         let mut fate = Fate::Ordered;
         if self.wants(Point::Message) {
             let args = vec![Arg::Message(Arc::clone(&message)), rule::user(actor), conversation];
             match self.ask(Point::Message, args, &mut effects).await {
                 Verdict::Deny(error) => return Err(self.refuse(error, effects)),
-                Verdict::Rewrite(Arg::Message(changed)) => message = changed,
+                Verdict::Rewrite(Arg::Message(changed)) => {
+                    let is_listed = changed.mentions != message.mentions;
+                    message = self.reread(actor, &message, changed).await?;
+                    if !is_listed {
+                        asked = Arc::clone(&message);
+                    }
+                }
                 Verdict::Silent => fate = Fate::Silent,
                 Verdict::Hold(hold) => fate = Fate::Held(hold),
                 _ => {}
@@ -112,8 +118,29 @@ impl Chat {
             }
         }
         let draft = draft_of(&message);
-        message::check_content(&draft.content, draft.attachments.is_some(), self.config().messages.max_content)?;
+        let max_content = self.config().messages.max_content;
+        match message::check_content(&draft.content, draft.attachments.is_some(), max_content) {
+            Ok(()) => {}
+            Err(error) => return Err(self.refuse(error, effects)),
+        }
         Ok(Considered { id: message.id, draft, mentions, fate, effects })
+    }
+
+    /// A message that a plugin has changed: where its text is another one, and the plugin has not said whom it mentions,
+    /// that is found out again.
+    async fn reread(&self, actor: &Actor, before: &Message, after: Arc<Message>) -> Result<Arc<Message>, Error> {
+        if after.content == before.content || after.mentions != before.mentions {
+            return Ok(after);
+        }
+        let (text, open) = (after.content.clone().unwrap_or_default(), self.is_open());
+        let (conversation, user) = (after.conversation.clone(), actor.user.clone());
+        let mentions = self.store.read(move |query| {
+            let now = Time::now();
+            let seated = seat::take(query, &conversation, &user, open, now)?;
+            Ok(notify::mentioned(query, &seated.seat, &text, now)?)
+        });
+        let mentions = mentions.await?;
+        Ok(Arc::new(Message { mentions, ..Message::clone(&after) }))
     }
 
     async fn ask(&self, point: Point, args: Vec<Arg>, effects: &mut Vec<Effect>) -> Verdict {

@@ -91,6 +91,10 @@ struct Editing {
 
 impl Editing {
     fn check(&self, seated: &Seated, message: &Message, user: &UserId, content: &str, now: Time) -> Result<(), Error> {
+        // A moderator lets through what they have seen.
+        if message.pending {
+            return Err(Error::conflict("the message waits for a moderator: it can be deleted, and sent anew"));
+        }
         access::may_write(seated.conversation(), &seated.member, now)?;
         message::check_edit(message, user, self.window, now)?;
         message::check_content(content, message.attachments.is_some(), self.max_content)

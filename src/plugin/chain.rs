@@ -48,8 +48,9 @@ pub fn run(engine: &Engine, set: &Set, services: &Services, call: Call) -> Done 
                 done.timers.extend(timers.into_iter().map(|timer| (Arc::clone(script), timer)));
                 match decision {
                     Step::On => {}
-                    Step::Rewritten(value, arg) => {
-                        given[subject] = value;
+                    Step::Rewritten(arg) => {
+                        // What it may not change is as it was for the next one as well.
+                        given[subject] = convert::to_script(&arg);
                         args[subject] = arg;
                         rewritten = true;
                     }
@@ -86,7 +87,7 @@ pub fn run(engine: &Engine, set: &Set, services: &Services, call: Call) -> Done 
 
 enum Step {
     On,
-    Rewritten(Dynamic, Arg),
+    Rewritten(Arg),
     End(Verdict),
 }
 
@@ -132,10 +133,7 @@ fn one(
 fn step(script: &Script, point: Point, decision: Decision, subject: &Arg) -> Result<Step, Fault> {
     Ok(match decision {
         Decision::Allow => Step::On,
-        Decision::Rewrite(value) => {
-            let arg = convert::changed(point, subject, &value)?;
-            Step::Rewritten(value, arg)
-        }
+        Decision::Rewrite(value) => Step::Rewritten(convert::changed(point, subject, &value)?),
         Decision::Said(Said::Deny { code, text }) => Step::End(Verdict::Deny(denied(code.as_deref(), text))),
         Decision::Said(Said::Silent) => Step::End(Verdict::Silent),
         Decision::Said(Said::Hold { reason }) => {

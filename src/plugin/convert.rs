@@ -16,6 +16,13 @@ use crate::domain::message::{Message, MessageType};
 const MAX_NAME_BYTES: usize = 256;
 const MAX_ROLES: usize = 64;
 
+/// Metadata that a script has added to: what a client brings may be at its limit already, and must not get round a script by
+/// that.
+const MAX_MADE_BYTES: usize = 2 * MAX_METADATA_BYTES;
+
+/// Users whose reactions a script is shown.
+const MAX_REACTORS: usize = 200;
+
 pub fn to_script(arg: &Arg) -> Dynamic {
     match arg {
         Arg::User(person) => user(person).into(),
@@ -30,7 +37,9 @@ fn user(person: &Person) -> Map {
     map.insert("id".into(), person.id.as_str().into());
     map.insert("name".into(), text_or_nothing(person.name.as_deref()));
     map.insert("roles".into(), person.roles.iter().map(|role| role.as_str().into()).collect::<Array>().into());
-    map.insert("claims".into(), value::map_from_json(&person.claims).into());
+    let claims = serde_json::Value::Object(person.claims.clone());
+    let claims = if value::fits(&claims) { value::from_json(&claims) } else { Map::new().into() };
+    map.insert("claims".into(), claims);
     map
 }
 
@@ -46,7 +55,7 @@ fn message(message: &Message) -> Map {
     put("timestamp", message.at.to_string().into());
     put("mentions", users(&message.mentions));
     // A map in any case, so that a script may put something into it.
-    put("metadata", message.metadata.as_deref().map_or_else(|| Map::new().into(), value::from_stored));
+    put("metadata", metadata_of(message.metadata.as_deref()));
     if let Some(client_id) = &message.client_id {
         put("clientId", client_id.as_str().into());
     }
@@ -54,7 +63,7 @@ fn message(message: &Message) -> Map {
         put("replyTo", reply_to.to_string().into());
     }
     if let Some(attachments) = &message.attachments {
-        put("attachments", value::from_stored(attachments));
+        put("attachments", value::from_client(attachments).unwrap_or_else(|| Array::new().into()));
     }
     if let Some(at) = message.edited_at {
         put("editedAt", at.to_string().into());
@@ -62,11 +71,17 @@ fn message(message: &Message) -> Map {
     if let Some(at) = message.deleted_at {
         put("deletedAt", at.to_string().into());
     }
-    if !message.reactions.is_empty() {
+    let reactors: usize = message.reactions.0.iter().map(|(_, list)| list.len()).sum();
+    if !message.reactions.is_empty() && reactors <= MAX_REACTORS {
         let reactions = message.reactions.0.iter().map(|(emoji, list)| (emoji.as_str().into(), users(list)));
         put("reactions", reactions.collect::<Map>().into());
     }
     map
+}
+
+/// A map in any case, so that a script may put something into it; an empty one where it could not hold what there is.
+fn metadata_of(text: Option<&str>) -> Dynamic {
+    text.and_then(value::from_client).unwrap_or_else(|| Map::new().into())
 }
 
 fn text_or_nothing(text: Option<&str>) -> Dynamic {
@@ -87,7 +102,7 @@ fn conversation(conversation: &Conversation, role: Option<Role>) -> Map {
     put("ownerId", conversation.owner.as_ref().map_or(Dynamic::UNIT, |owner| owner.as_str().into()));
     put("members", number(conversation.member_count));
     put("lastSeq", number(conversation.last_seq));
-    put("metadata", conversation.metadata.as_deref().map_or_else(|| Map::new().into(), value::from_stored));
+    put("metadata", metadata_of(conversation.metadata.as_deref()));
     put("createdAt", conversation.created_at.to_string().into());
     put("updatedAt", conversation.updated_at.to_string().into());
     put("role", role.map_or(Dynamic::UNIT, |role| role.as_str().into()));
@@ -139,8 +154,8 @@ fn message_changed(point: Point, before: &Arc<Message>, after: &Dynamic) -> Resu
         }
     }
     if let Some(metadata) = map.get("metadata") {
-        message.metadata = json_object(metadata).ok_or_else(|| {
-            misfit("message", "metadata", &format!("a map of at most {MAX_METADATA_BYTES} bytes of JSON"), metadata)
+        message.metadata = metadata_changed(before.metadata.as_deref(), metadata).ok_or_else(|| {
+            misfit("message", "metadata", &format!("a map of at most {MAX_MADE_BYTES} bytes of JSON"), metadata)
         })?;
     }
     // Whom an edit mentions is found out again; only a new message's list may be changed.
@@ -153,13 +168,30 @@ fn message_changed(point: Point, before: &Arc<Message>, after: &Dynamic) -> Resu
     Ok(message)
 }
 
-/// `Some(None)` is an object with nothing in it.
-fn json_object(value: &Dynamic) -> Option<Option<String>> {
-    if value.is_unit() || value.as_map_ref().is_ok_and(|map| map.is_empty()) {
+/// The metadata after a script has had it: as it was where the script left it alone, whatever it could see of it, and with
+/// what the script has put into it where that was not all. `Some(None)` is an object with nothing in it.
+fn metadata_changed(before: Option<&str>, after: &Dynamic) -> Option<Option<String>> {
+    let given = before.map(|text| (text, value::from_client(text)));
+    let seen = value::to_json(&metadata_of(before)).ok()?;
+    let made = match after.is_unit() {
+        true => serde_json::Value::Object(serde_json::Map::new()),
+        false => after.is_map().then(|| value::to_json(after).ok()).flatten()?,
+    };
+    if made == seen {
+        return Some(before.map(str::to_owned));
+    }
+    let serde_json::Value::Object(mut fields) = made else { return None };
+    if let Some((text, None)) = given
+        && let Ok(serde_json::Value::Object(mut all)) = serde_json::from_str(text)
+    {
+        all.append(&mut fields);
+        fields = all;
+    }
+    if fields.is_empty() {
         return Some(None);
     }
-    let text = value.is_map().then(|| value::to_json(value).ok()).flatten()?.to_string();
-    (text.len() <= MAX_METADATA_BYTES).then_some(Some(text))
+    let text = serde_json::Value::Object(fields).to_string();
+    (text.len() <= MAX_MADE_BYTES).then_some(Some(text))
 }
 
 pub fn user_list(value: &Dynamic) -> Option<Vec<UserId>> {

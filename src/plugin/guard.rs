@@ -63,6 +63,12 @@ pub fn install(engine: &mut Engine) {
     engine.on_progress(|operations| trip(operations).map(Dynamic::from));
 }
 
+/// Whether the time of what runs on this thread is over: asked by functions of the host that go over a text again and
+/// again.
+pub fn is_late() -> bool {
+    ENDS.get().at.is_some_and(|at| Instant::now() > at)
+}
+
 fn trip(operations: u64) -> Option<Trip> {
     let ends = ENDS.get();
     if operations > ends.operations {

@@ -301,8 +301,10 @@ impl Hooks for Host {
         let job = move |engine: &rhai::Engine| {
             let done = chain::run(engine, &set, &inner.services, call);
             inner.start_timers(done.timers);
-            // Whoever asked may have gone.
-            let _ = reply.send(done.ruling);
+            // Whoever asked may have gone; what the plugins want done is done all the same.
+            if let Err(ruling) = reply.send(done.ruling) {
+                inner.post(ruling.effects);
+            }
         };
         match self.0.workers.run(lane, Box::new(job)) {
             Ok(()) => Box::pin(async move { answer.await.unwrap_or_else(|_| unasked(point, on_error)) }),

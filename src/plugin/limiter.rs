@@ -24,7 +24,7 @@ impl Limiter {
         let span = span.max(1);
         let mut windows = self.0.lock();
         if windows.len() >= MAX_KEYS && !windows.contains_key(key) {
-            windows.retain(|_, window| now - window.began < 2 * window.span);
+            windows.retain(|_, window| now - window.began < window.span.saturating_mul(2));
             if windows.len() >= MAX_KEYS {
                 windows.clear();
             }
@@ -32,7 +32,7 @@ impl Limiter {
         let fresh = Window { began: now, span, hits: 0, before: 0 };
         let window = windows.entry(key.to_owned()).or_insert(fresh);
         let passed = now - window.began;
-        if window.span != span || passed >= 2 * span || passed < 0 {
+        if window.span != span || passed >= span.saturating_mul(2) || passed < 0 {
             *window = Window { began: now, span, hits: 0, before: 0 };
         } else if passed >= span {
             *window = Window { began: window.began + span, span, hits: 0, before: window.hits };

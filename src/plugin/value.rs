@@ -32,6 +32,40 @@ pub fn map_from_json(fields: &serde_json::Map<String, Value>) -> Map {
     fields.iter().map(|(name, value)| (name.as_str().into(), from_json(value))).collect()
 }
 
+/// Bounds of JSON that clients bring. A script that is handed more than the engine lets it hold would fail at its first
+/// step, and whoever sends such a thing would get round its rules.
+const MAX_GIVEN_DEPTH: usize = 16;
+const MAX_GIVEN_FIELDS: usize = 100;
+const MAX_GIVEN_ITEMS: usize = 400;
+
+/// The same for JSON text that clients bring; none where a script could not hold it.
+pub fn from_client(text: &str) -> Option<Dynamic> {
+    let value = serde_json::from_str::<Value>(text).ok()?;
+    fits(&value).then(|| from_json(&value))
+}
+
+/// Whether a script can hold it beside other things.
+pub fn fits(value: &Value) -> bool {
+    let (mut fields, mut items) = (0, 0);
+    is_shallow(value, MAX_GIVEN_DEPTH, &mut fields, &mut items)
+        && fields <= MAX_GIVEN_FIELDS
+        && items <= MAX_GIVEN_ITEMS
+}
+
+fn is_shallow(value: &Value, depth: usize, fields: &mut usize, items: &mut usize) -> bool {
+    match value {
+        Value::Array(list) => {
+            *items += list.len();
+            depth > 0 && list.iter().all(|item| is_shallow(item, depth - 1, fields, items))
+        }
+        Value::Object(map) => {
+            *fields += map.len();
+            depth > 0 && map.values().all(|field| is_shallow(field, depth - 1, fields, items))
+        }
+        _ => true,
+    }
+}
+
 /// JSON text that was checked when it was stored; what is none becomes nothing.
 pub fn from_stored(text: &str) -> Dynamic {
     serde_json::from_str::<Value>(text).map_or(Dynamic::UNIT, |value| from_json(&value))

@@ -2,6 +2,7 @@
 //!
 //! Plugins that have shown themselves slow are run apart, so that nobody waits for them but who must.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -90,7 +91,12 @@ fn work(jobs: &Mutex<Receiver<Job>>) {
         // Whoever holds the lock waits for the next call, the others for the lock.
         let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         match next {
-            Ok(job) => job(&engine),
+            Ok(job) => {
+                // What a script does is caught long before; a defect of the host's must not take the thread along.
+                if catch_unwind(AssertUnwindSafe(|| job(&engine))).is_err() {
+                    tracing::error!("a call of a plugin panicked in the host");
+                }
+            }
             Err(_) => return,
         }
     }

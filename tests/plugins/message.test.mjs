@@ -156,3 +156,70 @@ chat('a command is answered privately, refused, rewritten or passed on', {
   await scene.fence(phone, room, bob)
   assert.deepEqual(pluck(bob.got('message:new'), 'seq'), [1, 2, 3, 4])
 })
+
+const nested = (depth) => Array.from({ length: depth }).reduce((inner) => ({ a: inner }), { end: 1 })
+const WIDE = {
+  'nested deep': nested(60),
+  'of many fields': Object.fromEntries(Array.from({ length: 400 }, (_, n) => [`k${n}`, 1])),
+  'of many items': { list: Array.from({ length: 2_000 }, () => 1) },
+  'as large as it may be': { text: 'x'.repeat(8 * 1024 - 11) },
+}
+
+chat('metadata that a script cannot hold does not get round it', {
+  plugins: { filter: 'fn on_message(m) { m.content.replace("secret", "***"); m.metadata.checked = true; m }' },
+}, async (scene) => {
+  const ann = await scene.connect('ann')
+  const room = await scene.create(ann)
+  for (const [name, metadata] of Object.entries(WIDE)) {
+    const { message } = await ann.ok('message:send', { conversationId: room, content: 'a secret', metadata })
+    assert.equal(message.content, 'a ***', name)
+    assert.deepEqual(message.metadata, { ...metadata, checked: true }, name)
+  }
+  const attachments = Array.from({ length: 10 }, (_, n) => Object.fromEntries(Array.from({ length: 200 }, (_, k) => [`k${k}`, n])))
+  const { message } = await ann.ok('message:send', { conversationId: room, content: 'a secret', attachments })
+  assert.deepEqual([message.content, message.attachments], ['a ***', attachments])
+  assert.equal((await scene.operator.json('plugin', 'show', 'filter')).errors, 0)
+})
+
+chat('metadata that a script leaves alone stays as it came', {
+  plugins: { shout: 'fn on_message(m) { m.content.make_upper(); m }' },
+}, async (scene) => {
+  const ann = await scene.connect('ann')
+  const room = await scene.create(ann)
+  for (const metadata of Object.values(WIDE)) {
+    assert.deepEqual((await ann.ok('message:send', { conversationId: room, content: 'x', metadata })).message.metadata, metadata)
+  }
+})
+
+chat('what a plugin may not change the next one sees as it was', {
+  plugins: {
+    a: 'fn on_message(m) { #{ content: m.content + "!", senderId: "root", seq: 99 } }',
+    b: 'fn on_message(m) { m.content = `${m.content} ${m.senderId} ${m.seq == ()} ${m.type} ${m.conversationId == ()}`; m }',
+  },
+}, async (scene) => {
+  const ann = await scene.connect('ann')
+  const room = await scene.create(ann)
+  assert.equal((await ann.say(room, 'hi')).content, 'hi! ann true text false')
+})
+
+chat('whom a changed text mentions is found out again', {
+  plugins: {
+    rewrite: 'fn on_message(m) { if m.content == "add" { m.content = "hi @bob"; return m; } if m.content.starts_with("drop") { m.content = "nothing"; return m; } }',
+    second: 'fn on_mention(mentions, message, user) { if "bob" in mentions && message.content == "hi @bob" { return []; } }',
+  },
+}, async (scene) => {
+  const [ann, bob] = await scene.users('ann', 'bob')
+  const room = await scene.create(ann, [bob])
+  assert.equal((await ann.say(room, 'add')).mentions, undefined, 'on_mention was asked')
+  assert.equal((await ann.say(room, 'drop @bob')).mentions, undefined)
+  assert.deepEqual((await ann.say(room, 'hello @bob')).mentions, ['bob'])
+})
+
+chat('what waits for a moderator is not changed behind their back', { plugins: { guard } }, async (scene) => {
+  const ann = await scene.connect('ann')
+  const room = await scene.create(ann)
+  const { message } = await ann.ok('message:send', { conversationId: room, content: 'hmm' })
+  await ann.fails('CONFLICT', 'message:edit', { messageId: message.id, content: 'something else' })
+  await ann.ok('message:delete', { messageId: message.id })
+  assert.match(await scene.operator.fails(5, 'review', 'approve', message.id), /on hold/)
+})

@@ -4,7 +4,7 @@ use rhai::{Array, Dynamic, Engine, ImmutableString, Module};
 
 use super::{Failed, span};
 use crate::plugin::engine::MAX_ARRAY_LENGTH;
-use crate::plugin::kv::Refused;
+use crate::plugin::kv::{MAX_KEY_BYTES, Refused};
 use crate::plugin::stage::{self, Stage};
 
 pub fn register(engine: &mut Engine) {
@@ -32,6 +32,9 @@ pub fn register(engine: &mut Engine) {
         let within = i64::try_from(span(&within)?.as_millis()).unwrap_or(i64::MAX);
         // The log counts its lines under a key that begins with NUL.
         let key = key.trim_start_matches('\0');
+        if key.len() > MAX_KEY_BYTES {
+            return Err(format!("limit::hit: a key has at most {MAX_KEY_BYTES} bytes").into());
+        }
         stage::with(|stage| Ok(stage.script.estate.limiter.hit(key, most, within, stage.now())))
     });
     engine.register_static_module("limit", limit.into());

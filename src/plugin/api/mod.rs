@@ -32,14 +32,17 @@ pub fn register(engine: &mut Engine) {
     words::register(engine);
 }
 
+/// No span of a script's is longer: sums with it stay within what a clock can hold.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
+
 /// A span of time: `"10m"`, or milliseconds.
 fn span(value: &Dynamic) -> Result<Duration, Failed> {
     if let Ok(millis) = value.as_int() {
         let millis = u64::try_from(millis).map_err(|_| "a span of time is not negative")?;
-        return Ok(Duration::from_millis(millis));
+        return Ok(Duration::from_millis(millis).min(LONGEST));
     }
     match value.as_immutable_string_ref() {
-        Ok(text) => text.parse::<Span>().map(|span| span.0).map_err(|error| error.to_string().into()),
+        Ok(text) => text.parse::<Span>().map(|span| span.0.min(LONGEST)).map_err(|error| error.to_string().into()),
         Err(_) => Err("expected a span of time such as \"10s\" or \"5m\", or milliseconds".into()),
     }
 }

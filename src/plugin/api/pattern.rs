@@ -8,6 +8,7 @@ use rhai::{Array, Dynamic, Engine, ImmutableString};
 
 use super::Failed;
 use crate::plugin::engine::{MAX_ARRAY_LENGTH, MAX_STRING_BYTES};
+use crate::plugin::guard;
 
 /// The longest pattern, in bytes.
 const MAX_PATTERN_BYTES: usize = 16 * 1024;
@@ -36,7 +37,7 @@ pub fn register(engine: &mut Engine) {
         })
         .register_fn("find_all", |pattern: &mut Pattern, text: ImmutableString| {
             let found = pattern.0.find_iter(&text).take(MAX_ARRAY_LENGTH);
-            found.map(|found| found.as_str().into()).collect::<Array>()
+            found.map(|found| in_time().map(|()| found.as_str().into())).collect::<Result<Array, Failed>>()
         })
         .register_fn("captures", |pattern: &mut Pattern, text: ImmutableString| {
             pattern.0.captures(&text).map_or(Dynamic::UNIT, |groups| {
@@ -48,14 +49,24 @@ pub fn register(engine: &mut Engine) {
             replace(&pattern.0, &text, &with)
         })
         .register_fn("split", |pattern: &mut Pattern, text: ImmutableString| {
-            pattern.0.splitn(&text, MAX_ARRAY_LENGTH).map(|part| part.to_owned().into()).collect::<Array>()
+            let parts = pattern.0.splitn(&text, MAX_ARRAY_LENGTH);
+            parts.map(|part| in_time().map(|()| part.to_owned().into())).collect::<Result<Array, Failed>>()
         });
+}
+
+/// Many matches in a long text may take longer than a hook may.
+fn in_time() -> Result<(), Failed> {
+    match guard::is_late() {
+        true => Err("took longer than `plugins.timeout`".into()),
+        false => Ok(()),
+    }
 }
 
 /// Replaces every match; a text that would become too long stops it before it is.
 fn replace(pattern: &regex::Regex, text: &str, with: &str) -> Result<ImmutableString, Failed> {
     let (mut replaced, mut end) = (String::with_capacity(text.len()), 0);
     for groups in pattern.captures_iter(text) {
+        in_time()?;
         let found = groups.get_match();
         replaced.push_str(&text[end..found.start()]);
         groups.expand(with, &mut replaced);
