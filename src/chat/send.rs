@@ -92,7 +92,10 @@ impl Chat {
                 Ok((Sent { message, duplicate: false }, shown))
             })
             .await;
-        self.post(effects);
+        // Of two retries at once one was stored, and what it led to is done once.
+        if !matches!(&stored, Ok((Sent { duplicate: true, .. }, _))) {
+            self.post(effects);
+        }
         let (sent, shown) = stored?;
         if let (Some(conversation), Some(sender)) = (shown, sender) {
             let message = Arc::clone(&sent.message);

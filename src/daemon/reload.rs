@@ -88,7 +88,9 @@ impl Running {
         let verifier = load_verifier(&reload.loaded, &self.state_dir, Some(&previous))?;
         let tls = load_tls(&reload.loaded)?;
         // Scripts too may be other ones under their old names.
-        let plugins = match &self.host {
+        let host = self.host.clone();
+        let _loading = host.as_ref().map(|host| host.loading());
+        let plugins = match &host {
             Some(host) => Some((host, prepare(host, &reload.loaded)?)),
             None => None,
         };

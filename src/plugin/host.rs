@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
@@ -56,6 +56,8 @@ struct Inner {
     places: Vec<PathBuf>,
     estates: Mutex<BTreeMap<String, Arc<Estate>>>,
     state: Mutex<State>,
+    /// Held by whoever makes a new set, until it is taken.
+    loading: Mutex<()>,
     outbox: mpsc::Sender<Vec<Effect>>,
     /// What nobody could take, since the last word about it.
     dropped: AtomicU64,
@@ -110,12 +112,18 @@ impl Host {
             places,
             estates: Mutex::new(estates),
             state: Mutex::new(state),
+            loading: Mutex::default(),
             outbox,
             dropped: AtomicU64::new(0),
         }));
         let prepared = host.prepare(&config)?;
         host.adopt(config, prepared);
         Ok((host, effects))
+    }
+
+    /// Keeps others from loading plugins meanwhile: from [`Host::prepare`] to [`Host::adopt`].
+    pub fn loading(&self) -> MutexGuard<'_, ()> {
+        self.0.loading.lock()
     }
 
     /// Compiles and sets up what `config` names, and changes nothing.
@@ -163,6 +171,7 @@ impl Host {
     /// # Errors
     /// Everything that is wrong with any of them; the old set stays.
     pub fn reload(&self) -> Result<Vec<String>, Vec<Flaw>> {
+        let _loading = self.loading();
         let config = self.0.state.lock().config.clone();
         let prepared = self.prepare(&config)?;
         self.adopt(config, prepared);
@@ -174,6 +183,7 @@ impl Host {
     /// # Errors
     /// Where there is no such plugin, or it is wrong; then it is as it was.
     pub fn switch(&self, name: &str, on: bool) -> Result<bool, Vec<Flaw>> {
+        let _loading = self.loading();
         let was = self.0.set.load().named(name).is_some();
         let (before, config) = {
             let mut state = self.0.state.lock();

@@ -278,3 +278,24 @@ chat('the table of a plugin comes from the configuration, and changes with it', 
   await operator.ok('reload')
   assert.match((await ann.say(room, 'x')).content, /^two 2/)
 })
+
+chat('what one call wants is done in its order, and once for retries at once', {
+  plugins: {
+    helper: `
+      fn on_message(m) { if m.content == "twice" { chat::send(m.conversationId, "done"); } }
+      fn on_message_stored(message, user, conversation) {
+          if message.content == "go" { chat::send(conversation, "first"); chat::emit(user, "app:second", 2); chat::kick(user, "third"); }
+      }`,
+  },
+}, async (scene) => {
+  const ann = await scene.connect('ann')
+  const room = await scene.create(ann)
+  const twice = { conversationId: room, content: 'twice', clientId: 'c' }
+  const [one, two] = await Promise.all([1, 2].map(() => ann.ok('message:send', twice)))
+  assert.deepEqual([one.duplicate, two.duplicate], [false, true])
+  await ann.say(room, 'go')
+  assert.match((await ann.next('error')).message, /third/)
+  await ann.ended()
+  const seen = ann.got('message:new').map(({ content }) => content)
+  assert.deepEqual(seen, ['done', 'first'], 'before the end, and once')
+})
