@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_util::poll;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::member::MemberChange;
@@ -28,6 +29,7 @@ const MAX_WAITING: usize = 262_144;
 /// Deeds on their way into the store.
 const MAX_IN_FLIGHT: usize = 64;
 
+#[derive(Debug)]
 pub enum Work {
     Effects(Vec<Effect>),
     Propose(Box<Proposal>),
@@ -39,25 +41,56 @@ pub fn channel() -> (mpsc::Sender<Work>, mpsc::Receiver<Work>) {
     mpsc::channel(MAX_WAITING)
 }
 
+/// What plugins want done once an event is over: when this is dropped.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    effects: Vec<Effect>,
+    to: Option<mpsc::Sender<Work>>,
+}
+
+impl Wanted {
+    pub fn extend(&mut self, effects: Vec<Effect>) {
+        self.effects.extend(effects);
+    }
+
+    /// Nothing is done.
+    pub fn forget(mut self) {
+        self.effects.clear();
+    }
+}
+
+impl Drop for Wanted {
+    fn drop(&mut self) {
+        if let Some(to) = &self.to
+            && !self.effects.is_empty()
+        {
+            enqueue(to, Work::Effects(std::mem::take(&mut self.effects)));
+        }
+    }
+}
+
+fn enqueue(to: &mpsc::Sender<Work>, work: Work) {
+    if to.try_send(work).is_err() {
+        tracing::warn!("too much of what plugins want done waits: something was left out");
+    }
+}
+
 type Doing<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 impl Chat {
     /// Notes what plugins want done.
     pub fn post(&self, effects: Vec<Effect>) {
-        if !effects.is_empty() {
-            self.enqueue(Work::Effects(effects));
-        }
+        self.wanted().extend(effects);
+    }
+
+    /// Where what plugins want done is gathered.
+    pub(super) fn wanted(&self) -> Wanted {
+        Wanted { effects: Vec::new(), to: Some(self.aftermath.clone()) }
     }
 
     /// Takes a notification that plugins decide on.
     pub fn propose(&self, proposal: Proposal) {
-        self.enqueue(Work::Propose(Box::new(proposal)));
-    }
-
-    fn enqueue(&self, work: Work) {
-        if self.aftermath.try_send(work).is_err() {
-            tracing::warn!("too much of what plugins want done waits: something was left out");
-        }
+        enqueue(&self.aftermath, Work::Propose(Box::new(proposal)));
     }
 
     /// Does what comes out of `waiting`, until it is closed.
@@ -81,8 +114,20 @@ impl Chat {
                     while let Some(doing) = in_flight.pop_front() {
                         doing.await;
                     }
-                    // Whoever asked may have given up.
-                    let _ = reply.send(());
+                    // What that brought about is done first; as plugins do not hear of it for ever, there is an end.
+                    let reply = match waiting.is_empty() {
+                        true => Some(reply),
+                        false => match self.aftermath.try_send(Work::Settled(reply)) {
+                            Err(
+                                TrySendError::Full(Work::Settled(reply)) | TrySendError::Closed(Work::Settled(reply)),
+                            ) => Some(reply),
+                            _ => None,
+                        },
+                    };
+                    if let Some(reply) = reply {
+                        // Whoever asked may have given up.
+                        let _ = reply.send(());
+                    }
                 }
                 Some(Work::Effects(effects)) => {
                     begin(Box::pin(self.carry_out(effects)), &mut in_flight).await;

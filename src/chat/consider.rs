@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::rule;
-use super::{Actor, Chat, notify, seat};
+use super::aftermath::Wanted;
+use super::send::Sent;
+use super::{Actor, Chat, notify, rule, seat};
 use crate::domain::access;
 use crate::domain::error::Error;
-use crate::domain::event::Event;
-use crate::domain::hooks::{Arg, Call, Effect, Hold, Point, Ruling, Verdict};
+use crate::domain::hooks::{Arg, Call, Hold, Panel, Point, Ruling, Verdict};
 use crate::domain::id::{MessageId, UserId};
 use crate::domain::message::{self, Draft, Message, MessageType, Reactions};
 use crate::domain::time::Time;
@@ -29,7 +29,7 @@ pub struct Considered {
     pub mentions: Option<Vec<UserId>>,
     pub fate: Fate,
     /// What plugins want done once it is stored.
-    pub effects: Vec<Effect>,
+    pub wanted: Wanted,
 }
 
 /// What becomes of a message.
@@ -41,14 +41,23 @@ pub enum Fate {
     Silent,
     /// Nobody but its sender sees it until a moderator lets it through.
     Held(Hold),
-    /// It was stored before, or answered: there is nothing to store.
-    Settled { message: Arc<Message>, duplicate: bool },
+}
+
+/// What comes of looking at a message.
+pub enum Outlook {
+    Stores(Box<Considered>),
+    /// It was stored before, or a plugin has answered it: there is nothing to store.
+    Settled {
+        sent: Sent,
+        answer: Option<Arc<Message>>,
+        wanted: Wanted,
+    },
 }
 
 impl Considered {
     /// A message that nobody has looked at.
     pub fn plain(draft: Draft) -> Self {
-        Considered { id: MessageId::generate(), draft, mentions: None, fate: Fate::Ordered, effects: Vec::new() }
+        Considered { id: MessageId::generate(), draft, mentions: None, fate: Fate::Ordered, wanted: Wanted::default() }
     }
 }
 
@@ -58,32 +67,49 @@ impl Chat {
         [Point::Message, Point::Command, Point::Mention].into_iter().any(|point| self.wants(point))
     }
 
-    /// Shows a message to the plugins.
+    /// What plugins may be asked about a message.
+    pub(super) fn points_of(&self, draft: &Draft) -> Vec<Point> {
+        let is_command = draft.content.starts_with('/');
+        let points = [Point::Message, Point::Command, Point::Mention].into_iter();
+        points.filter(|point| self.wants(*point) && (is_command || *point != Point::Command)).collect()
+    }
+
+    /// Shows a message to the plugins, on a thread that may wait.
     ///
     /// # Errors
     /// What `message:send` refuses, and what a plugin does.
-    pub async fn consider(&self, actor: &Actor, draft: Draft) -> Result<Considered, Error> {
-        message::check_content(&draft.content, draft.attachments.is_some(), self.config().messages.max_content)?;
-        let Looked { message, conversation } = match self.look_at_draft(actor, draft).await? {
+    pub(super) fn consider(&self, panel: &dyn Panel, actor: &Actor, draft: Draft) -> Result<Outlook, Error> {
+        let Looked { message, conversation } = match self.look_at_draft(actor, draft)? {
             Ok(looked) => looked,
-            Err(stored) => return Ok(settled(stored, true)),
+            Err(message) => {
+                let sent = Sent { message, duplicate: true };
+                return Ok(Outlook::Settled { sent, answer: None, wanted: Wanted::default() });
+            }
         };
         let mut message = Arc::new(message);
-        let mut effects = Vec::new();
-        if let Some((name, words)) = command_of(&message) {
+        // A refusal does not undo what a plugin wants done beside it.
+        let mut wanted = self.wanted();
+        let mut ask = |point, args| {
+            let Ruling { verdict, effects } = panel.ask(Call::new(point, args));
+            wanted.extend(effects);
+            verdict
+        };
+        if self.wants(Point::Command)
+            && let Some((name, words)) = command_of(&message)
+        {
             let args = vec![
                 Arg::Value(name.into()),
                 Arg::Value(words.into()),
                 Arg::Message(Arc::clone(&message)),
                 rule::user(actor),
             ];
-            let ruling = self.ask(Point::Command, args, &mut effects).await;
-            match ruling {
-                Verdict::Deny(error) => return Err(self.refuse(error, effects)),
-                Verdict::Rewrite(Arg::Message(changed)) => message = self.reread(actor, &message, changed).await?,
+            match ask(Point::Command, args) {
+                Verdict::Deny(error) => return Err(error),
+                Verdict::Rewrite(Arg::Message(changed)) => message = self.reread(actor, &message, changed)?,
                 Verdict::Answer(text) => {
-                    self.post(effects);
-                    return Ok(self.answer(actor, message, text).await);
+                    self.answered.remember(&message);
+                    let answer = Some(answer_to(&message, text));
+                    return Ok(Outlook::Settled { sent: Sent { message, duplicate: false }, answer, wanted });
                 }
                 _ => {}
             }
@@ -92,11 +118,11 @@ impl Chat {
         let mut fate = Fate::Ordered;
         if self.wants(Point::Message) {
             let args = vec![Arg::Message(Arc::clone(&message)), rule::user(actor), conversation];
-            match self.ask(Point::Message, args, &mut effects).await {
-                Verdict::Deny(error) => return Err(self.refuse(error, effects)),
+            match ask(Point::Message, args) {
+                Verdict::Deny(error) => return Err(error),
                 Verdict::Rewrite(Arg::Message(changed)) => {
                     let is_listed = changed.mentions != message.mentions;
-                    message = self.reread(actor, &message, changed).await?;
+                    message = self.reread(actor, &message, changed)?;
                     if !is_listed {
                         asked = Arc::clone(&message);
                     }
@@ -111,98 +137,73 @@ impl Chat {
         if self.wants(Point::Mention) && !message.mentions.is_empty() {
             let list: Vec<Value> = message.mentions.iter().map(|user| user.as_str().into()).collect();
             let args = vec![Arg::Value(list.into()), Arg::Message(Arc::clone(&message)), rule::user(actor)];
-            if let Verdict::Rewrite(Arg::Value(Value::Array(list))) = self.ask(Point::Mention, args, &mut effects).await
-            {
+            if let Verdict::Rewrite(Arg::Value(Value::Array(list))) = ask(Point::Mention, args) {
                 let ids = list.iter().filter_map(|id| UserId::new(id.as_str()?).ok());
                 mentions = Some(ids.take(crate::domain::mention::MAX_MENTIONS).collect());
             }
         }
         let draft = draft_of(&message);
-        let max_content = self.config().messages.max_content;
-        match message::check_content(&draft.content, draft.attachments.is_some(), max_content) {
-            Ok(()) => {}
-            Err(error) => return Err(self.refuse(error, effects)),
-        }
-        Ok(Considered { id: message.id, draft, mentions, fate, effects })
+        message::check_content(&draft.content, draft.attachments.is_some(), self.config().messages.max_content)?;
+        Ok(Outlook::Stores(Box::new(Considered { id: message.id, draft, mentions, fate, wanted })))
     }
 
     /// A message that a plugin has changed: where its text is another one, and the plugin has not said whom it mentions,
     /// that is found out again.
-    async fn reread(&self, actor: &Actor, before: &Message, after: Arc<Message>) -> Result<Arc<Message>, Error> {
+    fn reread(&self, actor: &Actor, before: &Message, after: Arc<Message>) -> Result<Arc<Message>, Error> {
         if after.content == before.content || after.mentions != before.mentions {
             return Ok(after);
         }
-        let (text, open) = (after.content.clone().unwrap_or_default(), self.is_open());
-        let (conversation, user) = (after.conversation.clone(), actor.user.clone());
-        let mentions = self.store.read(move |query| {
+        let text = after.content.as_deref().unwrap_or_default();
+        let mentions = self.store.read_here(|query| {
             let now = Time::now();
-            let seated = seat::take(query, &conversation, &user, open, now)?;
-            Ok(notify::mentioned(query, &seated.seat, &text, now)?)
-        });
-        let mentions = mentions.await?;
+            let seated = seat::take(query, &after.conversation, &actor.user, self.is_open(), now)?;
+            Ok(notify::mentioned(query, &seated.seat, text, now)?)
+        })?;
         Ok(Arc::new(Message { mentions, ..Message::clone(&after) }))
     }
 
-    async fn ask(&self, point: Point, args: Vec<Arg>, effects: &mut Vec<Effect>) -> Verdict {
-        let Ruling { verdict, effects: wanted } = self.hooks.decide(Call::new(point, args)).await;
-        effects.extend(wanted);
-        verdict
+    /// What would be stored of `draft`; or what was stored or answered, where this is a retry.
+    fn look_at_draft(&self, actor: &Actor, draft: Draft) -> Result<Result<Looked, Arc<Message>>, Error> {
+        let user = &actor.user;
+        self.store.read_here(|query| {
+            let now = Time::now();
+            let seated = seat::take(query, &draft.conversation, user, self.is_open(), now)?;
+            if let Some(stored) = stored_before(query, &seated.seat, draft.client_id.as_deref())? {
+                return Ok(Err(Arc::new(stored)));
+            }
+            if let Some(answered) = self.answered.recall(user, &draft) {
+                return Ok(Err(answered));
+            }
+            self.sanctions.may_write(user, now)?;
+            access::may_write(seated.conversation(), &seated.member, now)?;
+            let mentions = notify::mentioned(query, &seated.seat, &draft.content, now)?;
+            let conversation = rule::conversation(seated.conversation(), Some(seated.member.role));
+            let message = message_of(MessageId::generate(), draft, user.clone(), mentions, now);
+            Ok(Ok(Looked { message, conversation }))
+        })
     }
+}
 
-    /// A refusal does not undo what the plugin wants done beside it.
-    fn refuse(&self, error: Error, effects: Vec<Effect>) -> Error {
-        self.post(effects);
-        error
-    }
-
-    /// What would be stored of `draft`; or what was stored, where this is a retry.
-    async fn look_at_draft(&self, actor: &Actor, draft: Draft) -> Result<Result<Looked, Arc<Message>>, Error> {
-        let (user, open, sanctions) = (actor.user.clone(), self.is_open(), Arc::clone(&self.sanctions));
-        self.store
-            .read(move |query| {
-                let now = Time::now();
-                let seated = seat::take(query, &draft.conversation, &user, open, now)?;
-                if let Some(stored) = stored_before(query, &seated.seat, draft.client_id.as_deref())? {
-                    return Ok(Err(Arc::new(stored)));
-                }
-                sanctions.may_write(&user, now)?;
-                access::may_write(seated.conversation(), &seated.member, now)?;
-                let mentions = notify::mentioned(query, &seated.seat, &draft.content, now)?;
-                let conversation = rule::conversation(seated.conversation(), Some(seated.member.role));
-                let message = message_of(MessageId::generate(), draft, user, mentions, now);
-                Ok(Ok(Looked { message, conversation }))
-            })
-            .await
-    }
-
-    /// Tells the sender of a command, and nobody else, what a plugin answers.
-    async fn answer(&self, actor: &Actor, command: Arc<Message>, text: String) -> Considered {
-        let answer = Message {
-            id: MessageId::generate(),
-            sender: UserId::stored("chatd"),
-            content: Some(text),
-            kind: MessageType::stored("system"),
-            client_id: None,
-            reply_to: Some(command.id),
-            attachments: None,
-            metadata: None,
-            mentions: Vec::new(),
-            at: Time::now(),
-            ..Message::clone(&command)
-        };
-        self.bus.publish(Event::Answer { to: actor.user.clone(), message: Arc::new(answer) }).await;
-        settled(command, false)
-    }
+/// What the sender of a command, and nobody else, is told.
+fn answer_to(command: &Message, text: String) -> Arc<Message> {
+    Arc::new(Message {
+        id: MessageId::generate(),
+        sender: UserId::stored("chatd"),
+        content: Some(text),
+        kind: MessageType::stored("system"),
+        client_id: None,
+        reply_to: Some(command.id),
+        attachments: None,
+        metadata: None,
+        mentions: Vec::new(),
+        at: Time::now(),
+        ..command.clone()
+    })
 }
 
 struct Looked {
     message: Message,
     conversation: Arg,
-}
-
-fn settled(message: Arc<Message>, duplicate: bool) -> Considered {
-    let (id, draft) = (message.id, draft_of(&message));
-    Considered { id, draft, mentions: None, fate: Fate::Settled { message, duplicate }, effects: Vec::new() }
 }
 
 /// The message that a retry means, in the order or outside of it.

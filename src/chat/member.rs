@@ -137,7 +137,7 @@ impl Chat {
         id: &ConversationId,
         target: &UserId,
         mut change: Value,
-    ) -> Result<Ruled<'_>, Error> {
+    ) -> Result<Ruled, Error> {
         if !self.wants(Point::Member) {
             return self.rule(Point::Member, Vec::new).await;
         }

@@ -4,6 +4,7 @@
 //! alone, and events, which leave through the bus once they are on disk. No verb writes to anybody's connection.
 
 mod aftermath;
+mod answered;
 mod attach;
 mod bans;
 pub mod config;
@@ -40,12 +41,12 @@ use tokio::sync::mpsc;
 pub use self::aftermath::{Work, channel as aftermath};
 pub use self::attach::{Resume, Resumed};
 use self::config::Config;
-pub use self::consider::Considered;
 pub use self::conversation::{Changes, NewConversation};
 pub use self::member::MemberChange;
 pub use self::retention::INTERVAL as RETENTION_INTERVAL;
 pub use self::rule::conversation as rule_conversation;
 pub use self::sanctions::Sanctions;
+pub use self::send::Turn;
 use crate::bus::Bus;
 use crate::domain::hooks::{Directory, Hooks, Person, Visible};
 use crate::domain::id::{ConnectionId, UserId};
@@ -81,6 +82,7 @@ pub struct Chat {
     tally: tally::Tally,
     sanctions: Arc<sanctions::Sanctions>,
     hooks: Arc<dyn Hooks>,
+    answered: answered::Answered,
     /// Where what plugins want done waits.
     aftermath: mpsc::Sender<Work>,
     watch: watch::Watch,
@@ -108,6 +110,7 @@ impl Chat {
             tally: tally::Tally::default(),
             sanctions: Arc::default(),
             hooks,
+            answered: answered::Answered::default(),
             aftermath,
             watch: watch::Watch::default(),
             bans_lifted: Mutex::new(Time::now()),

@@ -4,27 +4,21 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::aftermath::Wanted;
 use super::{Actor, Chat};
 use crate::domain::access::Role;
 use crate::domain::conversation::Conversation;
 use crate::domain::error::Error;
-use crate::domain::hooks::{Arg, Call, Effect, Person, Point, Verdict};
+use crate::domain::hooks::{Arg, Call, Person, Point, Verdict};
 
 /// What the plugins decided of an event that goes on. When it is over, what they want done is done.
-pub struct Ruled<'a> {
-    chat: &'a Chat,
-    effects: Vec<Effect>,
+pub struct Ruled {
+    _wanted: Wanted,
     /// The first argument as they have changed it.
     pub rewrite: Option<Arg>,
 }
 
-impl Drop for Ruled<'_> {
-    fn drop(&mut self) {
-        self.chat.post(std::mem::take(&mut self.effects));
-    }
-}
-
-impl Ruled<'_> {
+impl Ruled {
     /// The changed argument where it is JSON.
     pub fn value(&self) -> Option<&Value> {
         match &self.rewrite {
@@ -44,21 +38,20 @@ impl Chat {
     ///
     /// # Errors
     /// What a plugin refused it with.
-    pub async fn rule(&self, point: Point, args: impl FnOnce() -> Vec<Arg>) -> Result<Ruled<'_>, Error> {
-        let mut ruled = Ruled { chat: self, effects: Vec::new(), rewrite: None };
+    pub async fn rule(&self, point: Point, args: impl FnOnce() -> Vec<Arg>) -> Result<Ruled, Error> {
         if !self.wants(point) {
-            return Ok(ruled);
+            return Ok(Ruled { _wanted: Wanted::default(), rewrite: None });
         }
         let ruling = self.hooks.decide(Call::new(point, args())).await;
-        ruled.effects = ruling.effects;
-        match ruling.verdict {
-            Verdict::Deny(error) => Err(error),
-            Verdict::Rewrite(arg) => {
-                ruled.rewrite = Some(arg);
-                Ok(ruled)
-            }
-            _ => Ok(ruled),
-        }
+        // A refusal does not undo what the plugin wants done beside it.
+        let mut wanted = self.wanted();
+        wanted.extend(ruling.effects);
+        let rewrite = match ruling.verdict {
+            Verdict::Deny(error) => return Err(error),
+            Verdict::Rewrite(arg) => Some(arg),
+            _ => None,
+        };
+        Ok(Ruled { _wanted: wanted, rewrite })
     }
 
     /// Lets the plugins hear of something.
@@ -66,6 +59,11 @@ impl Chat {
         if self.wants(point) {
             self.hooks.tell(Call::new(point, args()));
         }
+    }
+
+    /// The same where its turn has come on the bus.
+    pub fn hear(&self, call: Call) {
+        self.hooks.tell(call);
     }
 }
 

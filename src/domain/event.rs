@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::conversation::Conversation;
 use super::error::Error;
-use super::hooks::Origin;
+use super::hooks::{Call, Origin};
 use super::id::{ConnectionId, ConversationId, MessageId, UserId};
 use super::message::{Message, Reactions};
 use super::notification::Notification;
@@ -112,6 +112,8 @@ pub enum Event {
     },
     /// A notification that plugins decide on before anybody hears of it.
     Proposed(Box<Proposal>),
+    /// What plugins hear of, in the order of the conversation.
+    Heard(Box<Call>),
     /// An event that is none of the protocol's, to all devices of the user.
     Custom {
         to: UserId,
@@ -169,6 +171,7 @@ impl Event {
             Event::MessageAside { message, .. } => message.conversation.as_str(),
             Event::Notification { to, .. } | Event::Custom { to, .. } | Event::Answer { to, .. } => to.as_str(),
             Event::Proposed(proposal) => proposal.to.as_str(),
+            Event::Heard(call) => call.key(),
         }
     }
 }

@@ -169,6 +169,22 @@ impl Call {
     pub fn from(self, origin: &Origin) -> Self {
         Call { origin: origin.clone(), ..self }
     }
+
+    /// What the order of calls is kept for: the conversation that it is about, or the user.
+    pub fn key(&self) -> &str {
+        let conversation = self.args.iter().find_map(|arg| match arg {
+            Arg::Message(message) => Some(message.conversation.as_str()),
+            Arg::Conversation(conversation, _) => Some(conversation.id.as_str()),
+            Arg::User(_) | Arg::Value(_) => None,
+        });
+        let user = || {
+            self.args.iter().find_map(|arg| match arg {
+                Arg::User(person) => Some(person.id.as_str()),
+                _ => None,
+            })
+        };
+        conversation.or_else(user).unwrap_or_default()
+    }
 }
 
 /// What the scripts decided together, and what they want done then.
@@ -250,6 +266,20 @@ pub enum Deed {
 
 pub type Deciding<'a> = Pin<Box<dyn Future<Output = Ruling> + Send + 'a>>;
 
+/// Answers at once, on the thread of whoever asks.
+pub trait Panel {
+    fn ask(&self, call: Call) -> Ruling;
+}
+
+/// Work that asks a panel, once or several times.
+pub type Conference = Box<dyn FnOnce(&dyn Panel) + Send>;
+
+/// A conference that did not take place: too much waits. The panel decides as the configuration has it.
+pub struct TurnedAway {
+    pub conference: Conference,
+    pub panel: Box<dyn Panel + Send>,
+}
+
 /// Whoever runs the scripts.
 pub trait Hooks: Send + Sync {
     /// Whether any script has the hook: asked before anything is prepared for one, so that what nobody wants costs
@@ -260,7 +290,15 @@ pub trait Hooks: Send + Sync {
     /// configuration.
     fn decide(&self, call: Call) -> Deciding<'_>;
 
-    /// Lets the scripts hear of something; nobody waits for them.
+    /// Runs `conference` on a thread of the scripts, where it asks them about what of `points` it comes to. It may wait
+    /// for the disk there.
+    ///
+    /// # Errors
+    /// Where too much waits: what is left to do.
+    fn confer(&self, points: &[Point], conference: Conference) -> Result<(), TurnedAway>;
+
+    /// Lets the scripts hear of something; nobody waits for them. What concerns one conversation, and what one user, they
+    /// hear in the order in which it is told.
     fn tell(&self, call: Call);
 }
 

@@ -12,15 +12,18 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use super::chain;
-use super::config::{Config, OnError};
+use super::config::Config;
 use super::kv::Change;
+use super::panel::{Absent, Present, unasked};
 use super::script::{Estate, Flaw, Script};
 use super::set::{self, Prepared, Set};
 use super::stage::{Clock, Services, Timer};
 use super::stats::{Done, Standing};
 use super::worker::{self, Busy, Lane, Workers};
 use crate::domain::error::Error;
-use crate::domain::hooks::{Arg, Call, Deciding, Directory, Effect, Hold, Hooks, Point, Ruling, Verdict, denied};
+use crate::domain::hooks::{
+    Arg, Call, Conference, Deciding, Directory, Effect, Hooks, Panel, Point, TurnedAway, Verdict,
+};
 use crate::domain::time::Time;
 
 /// Sets of effects that may wait for whoever carries them out.
@@ -49,18 +52,19 @@ pub struct Kept {
 
 pub struct Host(Arc<Inner>);
 
-struct Inner {
+pub(super) struct Inner {
     set: ArcSwap<Set>,
     workers: Workers,
-    services: Services,
+    pub(super) services: Services,
     places: Vec<PathBuf>,
     estates: Mutex<BTreeMap<String, Arc<Estate>>>,
     state: Mutex<State>,
     /// Held by whoever makes a new set, until it is taken.
     loading: Mutex<()>,
     outbox: mpsc::Sender<Vec<Effect>>,
+    hasher: ahash::RandomState,
     /// What nobody could take, since the last word about it.
-    dropped: AtomicU64,
+    pub(super) dropped: AtomicU64,
 }
 
 struct State {
@@ -114,6 +118,7 @@ impl Host {
             state: Mutex::new(state),
             loading: Mutex::default(),
             outbox,
+            hasher: ahash::RandomState::new(),
             dropped: AtomicU64::new(0),
         }));
         let prepared = host.prepare(&config)?;
@@ -304,15 +309,14 @@ impl Hooks for Host {
 
     fn decide(&self, call: Call) -> Deciding<'_> {
         let set = self.0.set.load_full();
-        let (point, lane) = (call.point, lane_of(&set, call.point));
+        let (point, lane) = (call.point, lane_of(&set, &[call.point]));
         let (reply, answer) = oneshot::channel();
-        let inner = Arc::clone(&self.0);
+        let (inner, since) = (Arc::clone(&self.0), Instant::now());
         let on_error = set.on_error(point);
         let job = move |engine: &rhai::Engine| {
-            let done = chain::run(engine, &set, &inner.services, call);
-            inner.start_timers(done.timers);
+            let ruling = Present { engine, set: &set, inner: &inner, since }.ask(call);
             // Whoever asked may have gone; what the plugins want done is done all the same.
-            if let Err(ruling) = reply.send(done.ruling) {
+            if let Err(ruling) = reply.send(ruling) {
                 inner.post(ruling.effects);
             }
         };
@@ -322,9 +326,32 @@ impl Hooks for Host {
         }
     }
 
+    fn confer(&self, points: &[Point], conference: Conference) -> Result<(), TurnedAway> {
+        let set = self.0.set.load_full();
+        let lane = lane_of(&set, points);
+        let (inner, since, absent) = (Arc::clone(&self.0), Instant::now(), Absent(Arc::clone(&set)));
+        // Shared, as the queue does not give back what it has no room for.
+        let conference = Arc::new(Mutex::new(Some(conference)));
+        let mine = Arc::clone(&conference);
+        let job = move |engine: &rhai::Engine| {
+            let conference = mine.lock().take();
+            if let Some(conference) = conference {
+                conference(&Present { engine, set: &set, inner: &inner, since });
+            }
+        };
+        if self.0.workers.run(lane, Box::new(job)).is_ok() {
+            return Ok(());
+        }
+        let conference = conference.lock().take();
+        conference.map_or(Ok(()), |conference| Err(TurnedAway { conference, panel: Box::new(absent) }))
+    }
+
     fn tell(&self, call: Call) {
         let set = self.0.set.load_full();
-        let lane = lane_of(&set, call.point);
+        let lane = match call.point {
+            Point::Timer => Lane::Slow,
+            _ => Lane::Hearing(self.0.hasher.hash_one(call.key())),
+        };
         let inner = Arc::clone(&self.0);
         let job = move |engine: &rhai::Engine| {
             let done = chain::run(engine, &set, &inner.services, call);
@@ -337,23 +364,10 @@ impl Hooks for Host {
     }
 }
 
-/// Where nobody could be asked, the configuration decides.
-fn unasked(point: Point, on_error: OnError) -> Ruling {
-    let busy = || Verdict::Deny(denied(None, "too much waits for the rules of this server, try again later".into()));
-    let verdict = match on_error {
-        OnError::Allow => Verdict::Allow,
-        OnError::Hold if point.shape().withholds => {
-            Verdict::Hold(Hold { plugin: "chatd".into(), reason: "too much waits for plugins".into() })
-        }
-        OnError::Hold | OnError::Deny => busy(),
-    };
-    Ruling { verdict, effects: Vec::new() }
-}
-
-fn lane_of(set: &Set, point: Point) -> Lane {
-    let apart = matches!(point, Point::Timer | Point::Admin);
-    let slow = || set.with(point).iter().any(|script| script.estate.stats.is_slow());
-    if apart || slow() { Lane::Slow } else { Lane::Quick }
+fn lane_of(set: &Set, points: &[Point]) -> Lane {
+    let mut scripts = points.iter().flat_map(|point| set.with(*point));
+    let apart = points.contains(&Point::Admin);
+    if apart || scripts.any(|script| script.estate.stats.is_slow()) { Lane::Slow } else { Lane::Quick }
 }
 
 impl Inner {
@@ -397,7 +411,7 @@ impl Inner {
         }
     }
 
-    fn start_timers(&self, timers: Vec<(Arc<Script>, Timer)>) {
+    pub(super) fn start_timers(&self, timers: Vec<(Arc<Script>, Timer)>) {
         if timers.is_empty() {
             return;
         }

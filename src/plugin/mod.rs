@@ -11,6 +11,7 @@ mod host;
 mod kv;
 mod limiter;
 pub mod meter;
+mod panel;
 mod run;
 mod script;
 mod set;

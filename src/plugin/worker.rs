@@ -3,7 +3,7 @@
 //! Plugins that have shown themselves slow are run apart, so that nobody waits for them but who must.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -19,17 +19,27 @@ const SLOW_THREADS: usize = 2;
 
 pub type Job = Box<dyn FnOnce(&Engine) + Send>;
 
+/// Threads for what nobody waits for; each has a queue of its own, so that what one of them gets stays in order.
+const HEARING_THREADS: usize = 2;
+
 /// Which queue a call goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
     Quick,
     Slow,
+    /// Nobody waits for it; calls of one hash stay in order.
+    Hearing(u64),
 }
 
 pub struct Workers {
-    quick: Mutex<Option<SyncSender<Job>>>,
-    slow: Mutex<Option<SyncSender<Job>>>,
+    queues: Mutex<Option<Queues>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+struct Queues {
+    quick: SyncSender<Job>,
+    slow: SyncSender<Job>,
+    hearing: Vec<SyncSender<Job>>,
 }
 
 /// The queue is full, or closed.
@@ -44,27 +54,27 @@ impl Workers {
         let mut threads = Vec::new();
         let quick = lane("plugin", cores.clamp(1, 8), &mut threads)?;
         let slow = lane("plugin-slow", SLOW_THREADS, &mut threads)?;
-        Ok(Workers { quick: Mutex::new(Some(quick)), slow: Mutex::new(Some(slow)), threads: Mutex::new(threads) })
+        let hearing = (0..HEARING_THREADS).map(|_| lane("plugin-hearing", 1, &mut threads));
+        let hearing = hearing.collect::<Result<_, _>>()?;
+        Ok(Workers { queues: Mutex::new(Some(Queues { quick, slow, hearing })), threads: Mutex::new(threads) })
     }
 
     /// # Errors
     /// Where too many calls wait.
     pub fn run(&self, lane: Lane, job: Job) -> Result<(), Busy> {
+        let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(queues) = &*queues else { return Err(Busy) };
         let queue = match lane {
-            Lane::Quick => &self.quick,
-            Lane::Slow => &self.slow,
+            Lane::Quick => &queues.quick,
+            Lane::Slow => &queues.slow,
+            Lane::Hearing(hash) => &queues.hearing[hash as usize % queues.hearing.len()],
         };
-        let queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
-        match queue.as_ref().map(|queue| queue.try_send(job)) {
-            Some(Ok(())) => Ok(()),
-            Some(Err(TrySendError::Full(_) | TrySendError::Disconnected(_))) | None => Err(Busy),
-        }
+        queue.try_send(job).map_err(|_| Busy)
     }
 
     /// Ends the threads once they have done what waits. Blocks until then.
     pub fn stop(&self) {
-        self.quick.lock().unwrap_or_else(PoisonError::into_inner).take();
-        self.slow.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner).take();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             if thread.join().is_err() {

@@ -45,9 +45,10 @@ pub use self::lists::ConversationFilter;
 pub use self::members::{LastOf, Marks};
 pub use self::messages::{MAX_PAGE_BYTES, Page};
 pub use self::query::Query;
+use self::reader::Reader;
 pub use self::search::Search;
 pub use self::tx::Tx;
-pub use self::writer::Publish;
+pub use self::writer::{Publish, Reply};
 use crate::domain::error::Error as Refusal;
 
 /// A handle on the database; a clone is the same store.
@@ -61,6 +62,8 @@ struct Shared {
     figures: Arc<Figures>,
     /// Taken at close, which ends the threads.
     channels: Mutex<Option<Channels>>,
+    /// Readers for threads that are not the store's, while none of these uses them.
+    spare: Mutex<Vec<Reader>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -113,7 +116,7 @@ impl Store {
         let epoch =
             connection.query_row("SELECT value FROM meta WHERE key = 'epoch'", [], |row| row.get(0)).map_err(fail)?;
         let checkpointer = rusqlite::Connection::open(&path).map_err(fail)?;
-        let readers = (0..config.readers).map(|_| open::reader(&path)).collect::<Result<Vec<_>, _>>()?;
+        let readers = (0..config.readers).map(|_| Reader::open(&path)).collect::<Result<Vec<_>, _>>()?;
 
         let health = Arc::new(Health::default());
         let figures = Arc::new(Figures::default());
@@ -122,8 +125,8 @@ impl Store {
         let (checkpoints, closed) = mpsc::channel();
         let read_jobs = Arc::new(Mutex::new(read_jobs));
         let (searches, search_jobs) = mpsc::sync_channel(reader::MAX_SEARCHES);
-        let search_jobs = Arc::new(Mutex::new(search_jobs));
-        let mut searcher = open::reader(&path)?;
+        let search_jobs = Mutex::new(search_jobs);
+        let searcher = Reader::open(&path)?;
         let io = |source| OpenError::Io { path: path.display().to_string(), source };
 
         let mut threads = Vec::new();
@@ -136,11 +139,11 @@ impl Store {
             })
             .map_err(io)?,
         );
-        for mut connection in readers {
+        for reader in readers {
             let jobs = Arc::clone(&read_jobs);
-            threads.push(spawn("store-reader", move || reader::run(&mut connection, &jobs)).map_err(io)?);
+            threads.push(spawn("store-reader", move || reader::run(&reader, &jobs)).map_err(io)?);
         }
-        threads.push(spawn("store-search", move || reader::run(&mut searcher, &search_jobs)).map_err(io)?);
+        threads.push(spawn("store-search", move || reader::run(&searcher, &search_jobs)).map_err(io)?);
         let database = path.clone();
         threads
             .push(spawn("store-checkpoint", move || checkpoint::run(&checkpointer, &database, &closed)).map_err(io)?);
@@ -152,6 +155,7 @@ impl Store {
             health,
             figures,
             channels: Mutex::new(Some(channels)),
+            spare: Mutex::default(),
             threads: Mutex::new(threads),
         })))
     }
@@ -192,11 +196,48 @@ impl Store {
         R: Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
+        self.write_for(work, reply);
+        settle(answer.await)
+    }
+
+    /// Puts `work` into the queue at once, for whoever waits behind `reply` and gives what comes of it to [`settle`].
+    pub fn write_for<F, R>(&self, work: F, reply: Reply<R>)
+    where
+        F: FnOnce(&mut Tx<'_>) -> Result<R, Abort> + Send + 'static,
+        R: Send + 'static,
+    {
         let job: Box<dyn writer::Job> = Box::new(writer::Work::new(work, reply));
         self.0.figures.queued();
-        let queued = self.channels().and_then(|to| to.writes.try_send(job).map_err(refused));
-        queued.inspect_err(|_| self.0.figures.taken(1)).map_err(Error::into_refusal)?;
-        settle(answer.await)
+        let turned_away = match self.channels() {
+            Err(error) => Some((job, error)),
+            Ok(to) => match to.writes.try_send(job) {
+                Ok(()) => None,
+                Err(mpsc::TrySendError::Full(job)) => Some((job, Error::Overloaded)),
+                Err(mpsc::TrySendError::Disconnected(job)) => Some((job, Error::Closed)),
+            },
+        };
+        if let Some((job, error)) = turned_away {
+            self.0.figures.taken(1);
+            job.turn_away(error);
+        }
+    }
+
+    /// Runs `work` on this very thread, which must be one that may wait for the disk. All of it sees one state.
+    ///
+    /// # Errors
+    /// What `work` refused; `UNAVAILABLE` where the store failed.
+    pub fn read_here<R>(&self, work: impl FnOnce(&Query<'_>) -> Result<R, Abort>) -> Result<R, Refusal> {
+        let spare = self.0.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let reader = match spare.map_or_else(|| Reader::open(&self.0.path), Ok) {
+            Ok(reader) => reader,
+            Err(error) => {
+                tracing::error!(%error, "the store cannot be read");
+                return Err(Error::Closed.into_refusal());
+            }
+        };
+        let answer = reader.ask_at_once(work).map_err(|error| Error::from(error).into_refusal())?;
+        self.0.spare.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
+        settle(Ok(answer))
     }
 
     /// Runs `work` on a reader's thread.
@@ -254,6 +295,7 @@ impl Store {
     /// Finishes what waits, then closes the database. Blocks until it is done.
     pub fn close(&self) {
         self.0.channels.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.0.spare.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let threads = std::mem::take(&mut *self.0.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             if thread.join().is_err() {
@@ -278,7 +320,11 @@ fn refused<T>(error: mpsc::TrySendError<T>) -> Error {
     }
 }
 
-fn settle<R>(answer: Result<Result<R, Abort>, oneshot::error::RecvError>) -> Result<R, Refusal> {
+/// What came of a piece of work, as its caller is told.
+///
+/// # Errors
+/// What the work refused; `UNAVAILABLE` where the store failed.
+pub fn settle<R>(answer: Result<Result<R, Abort>, oneshot::error::RecvError>) -> Result<R, Refusal> {
     match answer {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(Abort::Refused(refusal))) => Err(refusal),

@@ -1,11 +1,15 @@
-//! The threads that read, each with a connection of its own: no query runs on an async worker or waits for a commit.
+//! The connections that read: no query runs on an async worker or waits for a commit.
 
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
+use super::error::OpenError;
+use super::open;
 use super::query::Query;
 
 /// A question that takes longer is given up: a search for common words must not hold up everybody's history.
@@ -21,19 +25,47 @@ pub const MAX_SEARCHES: usize = 64;
 
 pub type Job = Box<dyn FnOnce(&Query<'_>) + Send>;
 
-/// Takes turns with the other readers in waiting for work, until the store is closed.
-pub fn run(connection: &mut Connection, jobs: &Arc<Mutex<mpsc::Receiver<Job>>>) {
-    let deadline = Arc::new(Mutex::new(Instant::now()));
-    let until = Arc::clone(&deadline);
-    let is_late = move || Instant::now() > *until.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Err(error) = connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(is_late)) {
-        tracing::warn!(%error, "reads have no deadline");
+/// A connection that reads, and gives up what takes too long.
+pub struct Reader {
+    connection: Connection,
+    since: Instant,
+    /// When the question at hand is given up, in milliseconds after `since`.
+    deadline: Arc<AtomicU64>,
+}
+
+impl Reader {
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let mut connection = open::reader(path)?;
+        let (since, deadline) = (Instant::now(), Arc::new(AtomicU64::new(0)));
+        let until = Arc::clone(&deadline);
+        let is_late = move || since.elapsed().as_millis() as u64 > until.load(Ordering::Relaxed);
+        if let Err(error) = connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(is_late)) {
+            tracing::warn!(%error, "reads have no deadline");
+        }
+        Ok(Reader { connection, since, deadline })
     }
+
+    pub fn ask<R>(&self, work: impl FnOnce(&Query<'_>) -> R) -> R {
+        let deadline = (self.since.elapsed() + DEADLINE).as_millis() as u64;
+        self.deadline.store(deadline, Ordering::Relaxed);
+        work(&Query::new(&self.connection))
+    }
+
+    /// The same where several questions are asked of one state of the database: it is opened once for them.
+    pub fn ask_at_once<R>(&self, work: impl FnOnce(&Query<'_>) -> R) -> rusqlite::Result<R> {
+        let transaction = self.connection.unchecked_transaction()?;
+        let answer = self.ask(work);
+        transaction.commit()?;
+        Ok(answer)
+    }
+}
+
+/// Takes turns with the other readers in waiting for work, until the store is closed.
+pub fn run(reader: &Reader, jobs: &Mutex<mpsc::Receiver<Job>>) {
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };
-        *deadline.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + DEADLINE;
         // A panic answers its own caller, whose channel is dropped; the thread goes on.
-        let _ = std::panic::catch_unwind(AssertUnwindSafe(|| job(&Query::new(connection))));
+        let _ = std::panic::catch_unwind(AssertUnwindSafe(|| reader.ask(job)));
     }
 }

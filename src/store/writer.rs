@@ -37,7 +37,12 @@ pub trait Job: Send {
     fn run(&mut self, tx: &mut Tx<'_>) -> Ran;
     /// Answers, once the group was committed or lost.
     fn finish(self: Box<Self>, committed: bool);
+    /// Answers that the work was not even begun.
+    fn turn_away(self: Box<Self>, error: Error);
 }
+
+/// The way back to whoever waits for a piece of work.
+pub type Reply<R> = oneshot::Sender<Result<R, Abort>>;
 
 /// What came of a job.
 pub enum Ran {
@@ -52,11 +57,11 @@ pub enum Ran {
 pub struct Work<F, R> {
     work: Option<F>,
     result: Option<Result<R, Abort>>,
-    reply: oneshot::Sender<Result<R, Abort>>,
+    reply: Reply<R>,
 }
 
 impl<F, R> Work<F, R> {
-    pub fn new(work: F, reply: oneshot::Sender<Result<R, Abort>>) -> Self {
+    pub fn new(work: F, reply: Reply<R>) -> Self {
         Work { work: Some(work), result: None, reply }
     }
 }
@@ -87,6 +92,10 @@ where
         };
         // Whoever asked may have gone; the work is done all the same.
         let _ = self.reply.send(result);
+    }
+
+    fn turn_away(self: Box<Self>, error: Error) {
+        let _ = self.reply.send(Err(Abort::Failed(error)));
     }
 }
 

@@ -96,6 +96,10 @@ fn deliver(chat: &Chat, event: Event, published: Instant) -> usize {
             chat.propose(*proposal);
             0
         }
+        Event::Heard(call) => {
+            chat.hear(*call);
+            0
+        }
         Event::Reaction { message, conversation, user, emoji, removed, reactions, origin } => {
             let body = ReactionBody {
                 message_id: message,

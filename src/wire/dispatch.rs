@@ -2,8 +2,9 @@
 //!
 //! The library hands events over in the order of their arrival, in the connection's own read task; there they are only
 //! put into the queue. A task works the queue off while there is something in it, so an idle connection has none.
-//! Sends do not wait for each other's commit: they enter the store in their order, go into one commit, and are
-//! answered in their order. Everything else waits until what came before it is done.
+//! Sends do not wait for each other's commit: they enter the store in their order (where plugins see them, each once its
+//! turn has come), go into one commit, and are answered in their order. Everything else waits until what came before it
+//! is done.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -17,6 +18,7 @@ use dashmap::DashMap;
 use futures_util::FutureExt;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
@@ -26,8 +28,8 @@ use super::payload::handshake::Handshake;
 use super::payload::request::{self, Request};
 use super::{sessions, verbs};
 use crate::auth::Verifier;
-use crate::chat::Chat;
 use crate::chat::tally::Eviction;
+use crate::chat::{Chat, Turn};
 use crate::domain::error::{Code, Error};
 use crate::domain::hooks::{Arg, Point};
 use crate::domain::id::ConnectionId;
@@ -245,6 +247,7 @@ impl Dispatcher {
     /// Works the queue off until it is empty.
     async fn work(&self) {
         let mut in_flight: VecDeque<Answer> = VecDeque::new();
+        let mut turn = None;
         loop {
             let next = {
                 let mut queue = self.queue.lock();
@@ -266,7 +269,7 @@ impl Dispatcher {
                     while !self.session.connection.has_room() && !self.gone.load(Ordering::Relaxed) {
                         tokio::time::sleep(ROOM_CHECK).await;
                     }
-                    self.handle(&text, has_binary, ack, received, &mut in_flight).await;
+                    self.handle(&text, has_binary, ack, received, &mut in_flight, &mut turn).await;
                 }
                 Some(Incoming::Hello(handshake)) => self.greet(*handshake).await,
                 Some(Incoming::Goodbye) => {
@@ -290,18 +293,24 @@ impl Dispatcher {
         ack: Option<i64>,
         received: Instant,
         in_flight: &mut VecDeque<Answer>,
+        turn: &mut Option<oneshot::Receiver<()>>,
     ) {
         self.events.fetch_add(1, Ordering::Relaxed);
-        let (name, mut request) = self.read(text, has_binary);
+        let (name, request) = self.read(text, has_binary);
         let is_send = matches!(&request, Ok(Request::Send(_)));
         if !is_send {
             self.answer_all(in_flight).await;
-        } else if self.shared.chat.considers() {
-            // What plugins decide is waited for here, so that their answers cannot change the order.
-            request = self.considered(request).await;
+        } else if let Some(before) = turn.take() {
+            // A turn ends by being dropped.
+            let _ = before.await;
         }
-        let mut answer = self.run(name, request, ack, received);
-        // The first poll puts a send into the store's queue: this is what keeps sends in order.
+        let mine = (is_send && self.shared.chat.considers()).then(|| {
+            let (mine, end) = oneshot::channel();
+            *turn = Some(end);
+            mine
+        });
+        let mut answer = self.run(name, request, mine, ack, received);
+        // The first poll puts a send into the store's queue, or before the plugins: this is what keeps sends in order.
         match futures_util::poll!(&mut answer) {
             std::task::Poll::Ready(packet) => in_flight.push_back(Box::pin(std::future::ready(packet))),
             std::task::Poll::Pending => in_flight.push_back(answer),
@@ -310,17 +319,6 @@ impl Dispatcher {
             self.answer_all(in_flight).await;
         } else if in_flight.len() >= MAX_IN_FLIGHT {
             self.answer_first(in_flight).await;
-        }
-    }
-
-    async fn considered(&self, request: Result<Request, Error>) -> Result<Request, Error> {
-        match request {
-            Ok(Request::Send(draft)) => {
-                let considering = AssertUnwindSafe(self.shared.chat.consider(&self.session.actor, draft));
-                let considered = considering.catch_unwind().await.unwrap_or_else(|_| Err(internal()))?;
-                Ok(Request::Considered(Box::new(considered)))
-            }
-            other => other,
         }
     }
 
@@ -403,12 +401,19 @@ impl Dispatcher {
 
     /// The verb and its answer as one future, which owns what it needs. A panic in it is a defect of ours: the client
     /// reads `INTERNAL`, and the log has the same id.
-    fn run(&self, name: String, request: Result<Request, Error>, ack: Option<i64>, received: Instant) -> Answer {
+    fn run(
+        &self,
+        name: String,
+        request: Result<Request, Error>,
+        turn: Option<Turn>,
+        ack: Option<i64>,
+        received: Instant,
+    ) -> Answer {
         let (shared, session) = (Arc::clone(&self.shared), Arc::clone(&self.session));
         Box::pin(async move {
             let outcome = match request {
                 Ok(request) => {
-                    let verb = AssertUnwindSafe(verbs::run(&shared, &session, request, ack));
+                    let verb = AssertUnwindSafe(verbs::run(&shared, &session, request, turn, ack));
                     verb.catch_unwind().await.unwrap_or_else(|_| Err(internal()))
                 }
                 Err(error) => Err(error),

@@ -8,12 +8,14 @@ use super::payload::encode::{
     self, ConversationBody, MemberBody, MessageBody, NotificationBody, PresenceBody, ReactionsBody,
 };
 use super::payload::request::{MEMBER_CURSOR, Request};
+use crate::chat::Turn;
 use crate::domain::error::Error;
 use crate::domain::time::Time;
 use crate::roster::packet::Packet;
 use crate::session::Session;
 
-/// Runs one verb. The answer is made only where the client asked for one.
+/// Runs one verb; a send ends its `turn` once nothing can get before it. The answer is made only where the client asked
+/// for one.
 ///
 /// # Errors
 /// What the verb refused.
@@ -21,6 +23,7 @@ pub async fn run(
     shared: &Shared,
     session: &Session,
     request: Request,
+    turn: Option<Turn>,
     ack: Option<i64>,
 ) -> Result<Option<Packet>, Error> {
     let chat = &shared.chat;
@@ -35,11 +38,7 @@ pub async fn run(
             ok(ack, &json!({ "userId": actor.user, "expiresAt": session.expires_at() }))
         }
         Request::Send(draft) => {
-            let sent = chat.send(actor, draft).await?;
-            ok(ack, &SentBody { message: MessageBody::from(&*sent.message), duplicate: sent.duplicate })
-        }
-        Request::Considered(considered) => {
-            let sent = chat.store_message(actor, *considered).await?;
+            let sent = chat.send(actor, draft, turn).await?;
             ok(ack, &SentBody { message: MessageBody::from(&*sent.message), duplicate: sent.duplicate })
         }
         Request::Edit { message, content } => {

@@ -193,3 +193,17 @@ chat('a slow plugin delays those who wait for it, and nobody else', {
   assert.ok((await slow).ok)
   assert.ok((await behind).ok)
 })
+
+chat('what has waited for plugins too long is decided without them', {
+  plugins: { slow: 'fn on_message(m) { let from = now(); while now() - from < 900 { } }' },
+  config: { plugins: { timeout: '3s', max_operations: 2_000_000_000, on_error: { on_message: 'deny' } } },
+}, async (scene) => {
+  const users = await scene.users(...Array.from({ length: 20 }, (_, n) => `u${n}`))
+  const room = await scene.create(users[0], users.slice(1))
+  const sent = users.map((user) => user.emit('message:send', { conversationId: room, content: 'x' }))
+  const codes = (await Promise.all(sent)).map(({ ok, error }) => (ok ? 'stored' : error.code))
+  // Two or four at a time, 0.9 s each, for five seconds.
+  const stored = codes.filter((code) => code === 'stored').length
+  assert.ok(stored >= 4 && stored < 20, `${stored} were stored`)
+  assert.deepEqual([...new Set(codes)].sort(), ['DENIED', 'stored'])
+})

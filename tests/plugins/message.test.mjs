@@ -157,6 +157,44 @@ chat('a command is answered privately, refused, rewritten or passed on', {
   assert.deepEqual(pluck(bob.got('message:new'), 'seq'), [1, 2, 3, 4])
 })
 
+chat('a command that was answered is not run again for a retry', {
+  plugins: { dice: 'fn on_command(name, args, m) { kv::set("n", (kv::get("n") ?? 0) + 1); return answer("roll " + kv::get("n")); }' },
+}, async (scene) => {
+  const ann = await scene.connect('ann')
+  const room = await scene.create(ann)
+  const roll = (clientId) => ann.ok('message:send', { conversationId: room, content: '/roll', clientId })
+  const [first, again] = await Promise.all([roll('a'), roll('a')])
+  assert.deepEqual([first.duplicate, again.duplicate], [false, true])
+  assert.equal(again.message.id, first.message.id)
+  assert.equal((await roll('b')).duplicate, false)
+  await scene.fence(ann, room)
+  assert.deepEqual(pluck(ann.got('message:new'), 'content'), ['roll 1', 'roll 2'])
+})
+
+chat('what plugins hear of a conversation comes in its order', {
+  config: { limits: { events_per_second: 10_000, burst: 10_000 } },
+  plugins: {
+    scribe: `
+      fn on_message_stored(m, user, conversation) { kv::set("seen", (kv::get("seen") ?? "") + m.seq + " "); }
+      fn on_command(name, args, m) { return answer(kv::get("seen") ?? ""); }`,
+  },
+}, async (scene) => {
+  const users = await scene.users('ann', 'bob', 'cid', 'dan')
+  const room = await scene.create(users[0], users.slice(1))
+  const say = (user) => Array.from({ length: 50 }, (_, n) => user.say(room, `${n}`))
+  await Promise.all(users.flatMap(say))
+  const wanted = Array.from({ length: 200 }, (_, n) => `${n + 1} `).join('')
+  const ann = users[0]
+  let seen = ''
+  // What they hear nobody waits for.
+  while (seen.length < wanted.length) {
+    const asked = ann.next('message:new', ({ senderId }) => senderId === 'chatd')
+    await ann.ok('message:send', { conversationId: room, content: '/seen' })
+    seen = (await asked).content
+  }
+  assert.equal(seen, wanted)
+})
+
 const nested = (depth) => Array.from({ length: depth }).reduce((inner) => ({ a: inner }), { end: 1 })
 const WIDE = {
   'nested deep': nested(60),

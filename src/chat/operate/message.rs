@@ -74,8 +74,9 @@ impl Chat {
         let config = self.config();
         message::check_content(&draft.content, false, config.messages.max_content)?;
         let (roster, policy) = (Arc::clone(&self.roster), config.notifications.messages);
-        let (through, speaker) = (self.through_from(origin), Arg::User(Arc::new(Person::named(sender.clone()))));
-        let (message, conversation) = self
+        let through = self.through_from(origin);
+        let told = self.wants(Point::MessageStored).then(|| origin.clone());
+        let message = self
             .store
             .write(move |tx| {
                 let now = Time::now();
@@ -93,14 +94,15 @@ impl Chat {
                 tx.publish(Event::MessageNew { message: Arc::clone(&message), origin: None });
                 notify::mentions(tx, &seat.conversation, &message, &message.mentions, &through)?;
                 notify::absent(tx, &seat, &message, policy, &roster, &through)?;
-                let role = seat.member.as_ref().map(|member| member.role);
-                Ok((message, rule::conversation(&seat.conversation, role)))
+                if let Some(origin) = told {
+                    let speaker = Arg::User(Arc::new(Person::named(sender)));
+                    let conversation = rule::conversation(&seat.conversation, seat.member.as_ref().map(|it| it.role));
+                    let args = vec![Arg::Message(Arc::clone(&message)), speaker, conversation];
+                    tx.publish(Event::Heard(Box::new(Call::new(Point::MessageStored, args).from(&origin))));
+                }
+                Ok(message)
             })
             .await?;
-        if self.wants(Point::MessageStored) {
-            let args = vec![Arg::Message(Arc::clone(&message)), speaker, conversation];
-            self.hooks.tell(Call::new(Point::MessageStored, args).from(origin));
-        }
         self.tally.message();
         Ok(message)
     }

@@ -69,7 +69,7 @@ pub fn events(console: &Console, request: request::Events) -> Answer {
 
 /// An event as an operator reads it, where it is of those that were asked for. What was said is left out unless asked for.
 fn described(event: &Event, request: &request::Events) -> Option<Value> {
-    let mut shown = describe(event, request.content);
+    let mut shown = describe(event, request.content)?;
     let is = |name: &str, wanted: &Option<String>| {
         wanted.as_ref().is_none_or(|wanted| shown.get(name).and_then(Value::as_str) == Some(wanted))
     };
@@ -82,7 +82,7 @@ fn described(event: &Event, request: &request::Events) -> Option<Value> {
     Some(shown)
 }
 
-fn describe(event: &Event, content: bool) -> Value {
+fn describe(event: &Event, content: bool) -> Option<Value> {
     let said = |name: &str, message: &Message| {
         let mut shown = json!({
             "event": name, "user": message.sender, "conversation": message.conversation,
@@ -93,7 +93,7 @@ fn describe(event: &Event, content: bool) -> Value {
         }
         shown
     };
-    match event {
+    Some(match event {
         Event::MessageNew { message, .. } => said("message:new", message),
         Event::MessageUpdated { message, .. } => said("message:updated", message),
         Event::MessageDeleted { message, .. } => said("message:deleted", message),
@@ -148,9 +148,11 @@ fn describe(event: &Event, content: bool) -> Value {
         Event::Proposed(proposal) => {
             json!({ "event": "notification:proposed", "user": proposal.to, "type": proposal.notification.kind })
         }
+        // What they hear of stands here already.
+        Event::Heard(_) => return None,
         Event::Custom { to, event, .. } => json!({ "event": event, "user": to }),
         Event::Notification { to, notification } => {
             json!({ "event": "notification:new", "user": to, "type": notification.kind })
         }
-    }
+    })
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::fields::{self, Fields};
-use crate::chat::{Changes, Considered, MemberChange, NewConversation};
+use crate::chat::{Changes, MemberChange, NewConversation};
 use crate::domain::access::Role;
 use crate::domain::conversation::{Kind, MAX_METADATA_BYTES, Policy, SettingsChange};
 use crate::domain::error::Error;
@@ -30,99 +30,31 @@ const MAX_QUERY_BYTES: usize = 1_024;
 
 #[derive(Debug)]
 pub enum Request {
-    Authenticate {
-        token: String,
-    },
+    Authenticate { token: String },
     Send(Draft),
-    /// A message that plugins have seen.
-    Considered(Box<Considered>),
-    Edit {
-        message: MessageId,
-        content: String,
-    },
-    Delete {
-        message: MessageId,
-    },
-    React {
-        message: MessageId,
-        emoji: String,
-        remove: bool,
-    },
-    Delivered {
-        message: MessageId,
-    },
-    Read {
-        message: MessageId,
-    },
-    History {
-        conversation: ConversationId,
-        after: Option<u64>,
-        before: Option<u64>,
-        limit: u32,
-    },
-    Search {
-        words: String,
-        conversation: Option<ConversationId>,
-        before: Option<i64>,
-        limit: u32,
-    },
-    TypingStart {
-        conversation: ConversationId,
-    },
-    TypingStop {
-        conversation: ConversationId,
-    },
-    Join {
-        conversation: ConversationId,
-    },
-    Leave {
-        conversation: ConversationId,
-    },
+    Edit { message: MessageId, content: String },
+    Delete { message: MessageId },
+    React { message: MessageId, emoji: String, remove: bool },
+    Delivered { message: MessageId },
+    Read { message: MessageId },
+    History { conversation: ConversationId, after: Option<u64>, before: Option<u64>, limit: u32 },
+    Search { words: String, conversation: Option<ConversationId>, before: Option<i64>, limit: u32 },
+    TypingStart { conversation: ConversationId },
+    TypingStop { conversation: ConversationId },
+    Join { conversation: ConversationId },
+    Leave { conversation: ConversationId },
     Create(NewConversation),
-    Update {
-        conversation: ConversationId,
-        changes: Changes,
-    },
-    DeleteConversation {
-        conversation: ConversationId,
-    },
-    Conversations {
-        after: Option<ListCursor>,
-        limit: u32,
-    },
-    Members {
-        conversation: ConversationId,
-        after: Option<String>,
-        limit: u32,
-    },
-    MemberAdd {
-        conversation: ConversationId,
-        user: UserId,
-        role: Role,
-    },
-    MemberRemove {
-        conversation: ConversationId,
-        user: UserId,
-    },
-    MemberUpdate {
-        conversation: ConversationId,
-        user: UserId,
-        change: MemberChange,
-    },
-    Status {
-        status: Status,
-        text: Option<String>,
-    },
-    Presence {
-        users: Vec<UserId>,
-    },
-    Notifications {
-        before: Option<i64>,
-        limit: u32,
-    },
-    ReadNotifications {
-        one: Option<NotificationId>,
-    },
+    Update { conversation: ConversationId, changes: Changes },
+    DeleteConversation { conversation: ConversationId },
+    Conversations { after: Option<ListCursor>, limit: u32 },
+    Members { conversation: ConversationId, after: Option<String>, limit: u32 },
+    MemberAdd { conversation: ConversationId, user: UserId, role: Role },
+    MemberRemove { conversation: ConversationId, user: UserId },
+    MemberUpdate { conversation: ConversationId, user: UserId, change: MemberChange },
+    Status { status: Status, text: Option<String> },
+    Presence { users: Vec<UserId> },
+    Notifications { before: Option<i64>, limit: u32 },
+    ReadNotifications { one: Option<NotificationId> },
 }
 
 /// Which budget an event is taken from.
