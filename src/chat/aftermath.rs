@@ -18,7 +18,7 @@ use super::{Chat, notify, rule};
 use crate::domain::error::Error;
 use crate::domain::event::{Event, Proposal};
 use crate::domain::hooks::{Arg, Call, Deed, Effect, Origin, Person, Point, Verdict};
-use crate::domain::id::{NotificationId, UserId};
+use crate::domain::id::{ConversationId, NotificationId, UserId};
 use crate::domain::message::{Draft, MessageType};
 use crate::domain::notification::Notification;
 use crate::domain::sanction::Term;
@@ -223,8 +223,26 @@ impl Chat {
         devices
     }
 
-    /// Asks the plugins about a notification, and then puts it into the inbox.
+    /// Sends an event of anybody's own to all devices that follow a conversation; how many there are.
+    pub async fn shout(&self, conversation: ConversationId, event: String, data: serde_json::Value) -> usize {
+        let devices = self.roster.room(&conversation).map_or(0, |room| room.followers());
+        if devices > 0 {
+            self.bus.publish(Event::Shout { conversation, event, data: Arc::new(data) }).await;
+        }
+        devices
+    }
+
     async fn announce_unless_denied(&self, proposal: Proposal) {
+        if let Err(error) = self.offer(proposal).await {
+            tracing::warn!(error.code = error.code(), "a notification could not be kept: {}", error.message);
+        }
+    }
+
+    /// Asks the plugins about a notification, and then puts it into the inbox; none where they do not let it.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE`.
+    pub(super) async fn offer(&self, proposal: Proposal) -> Result<Option<Notification>, Error> {
         let Proposal { to, mut notification, counts, message, origin } = proposal;
         if self.wants(Point::Notify) {
             let message = message.map_or(Arg::Value(serde_json::Value::Null), Arg::Message);
@@ -233,15 +251,12 @@ impl Chat {
             let ruling = self.hooks.decide(Call::new(Point::Notify, args).from(&origin)).await;
             self.post(ruling.effects);
             match ruling.verdict {
-                Verdict::Deny(_) => return,
+                Verdict::Deny(_) => return Ok(None),
                 Verdict::Rewrite(Arg::Value(value)) => notification.rewrite(&value),
                 _ => {}
             }
         }
-        let kept = self.store.write(move |tx| Ok(notify::put(tx, to, notification, counts)?));
-        if let Err(error) = kept.await {
-            tracing::warn!(error.code = error.code(), "a notification could not be kept: {}", error.message);
-        }
+        self.store.write(move |tx| Ok(Some(notify::put(tx, to, notification, counts)?))).await
     }
 }
 

@@ -43,10 +43,18 @@ impl Chat {
     /// # Errors
     /// `INVALID`, `FORBIDDEN` where users may not create, `CONFLICT` where the id is taken, `UNAVAILABLE`.
     pub async fn create(&self, actor: &Actor, new: NewConversation) -> Result<Overview, Error> {
-        let config = self.config();
-        if config.conversations.create == Create::Api {
+        if self.config().conversations.create == Create::Api {
             return Err(Error::forbidden("conversations are created by the application's back end"));
         }
+        self.create_as(actor, new).await
+    }
+
+    /// The same for the application's back end, which may always.
+    ///
+    /// # Errors
+    /// `INVALID`, `CONFLICT` where the id is taken, `UNAVAILABLE`; what a plugin refuses.
+    pub async fn create_as(&self, actor: &Actor, new: NewConversation) -> Result<Overview, Error> {
+        let config = self.config();
         if let Some(title) = &new.title {
             conversation::check_title(title)?;
         }
@@ -88,16 +96,7 @@ impl Chat {
             } else {
                 access::moderator(&seated.member)?;
             }
-            if let Some(title) = changes.title {
-                conversation.title = title;
-            }
-            if let Some(metadata) = changes.metadata {
-                conversation.metadata = metadata;
-            }
-            conversation.settings = conversation.settings.with(changes.settings);
-            conversation.updated_at = now;
-            tx.update_conversation(conversation)?;
-            tx.publish(Event::ConversationUpdated { conversation: Arc::new(conversation.clone()) });
+            change(tx, conversation, changes, now)?;
             Ok(tx.overview(&seated.seat, &seated.member)?)
         })
         .await
@@ -116,6 +115,25 @@ impl Chat {
         })
         .await
     }
+}
+
+pub(super) fn change(
+    tx: &mut Tx<'_>,
+    conversation: &mut Conversation,
+    changes: Changes,
+    now: Time,
+) -> Result<(), Abort> {
+    if let Some(title) = changes.title {
+        conversation.title = title;
+    }
+    if let Some(metadata) = changes.metadata {
+        conversation.metadata = metadata;
+    }
+    conversation.settings = conversation.settings.with(changes.settings);
+    conversation.updated_at = now;
+    tx.update_conversation(conversation)?;
+    tx.publish(Event::ConversationUpdated { conversation: Arc::new(conversation.clone()) });
+    Ok(())
 }
 
 /// A conversation that is to be, as plugins see it.

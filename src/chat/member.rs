@@ -191,7 +191,7 @@ fn target_of(tx: &Tx<'_>, id: &ConversationId, target: &UserId) -> Result<Member
     Ok(tx.member(id, target)?.ok_or_else(|| Error::not_found("member"))?)
 }
 
-fn current(tx: &Tx<'_>, id: &ConversationId) -> Result<Arc<Conversation>, Abort> {
+pub(super) fn current(tx: &Tx<'_>, id: &ConversationId) -> Result<Arc<Conversation>, Abort> {
     Ok(Arc::new(tx.conversation(id)?.ok_or_else(|| Error::not_found("conversation"))?))
 }
 
@@ -209,7 +209,7 @@ pub(super) fn pass_on(tx: &mut Tx<'_>, seat: &mut Seat, now: Time) -> Result<(),
     crown(tx, seat, heir, now)
 }
 
-fn crown(tx: &mut Tx<'_>, seat: &mut Seat, owner: Option<UserId>, now: Time) -> Result<(), Abort> {
+pub(super) fn crown(tx: &mut Tx<'_>, seat: &mut Seat, owner: Option<UserId>, now: Time) -> Result<(), Abort> {
     seat.conversation.owner = owner;
     seat.conversation.updated_at = now;
     Ok(tx.update_conversation(&seat.conversation)?)

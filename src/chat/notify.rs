@@ -72,14 +72,15 @@ impl Through {
                 let (message, origin) = (message.cloned(), origin.clone());
                 tx.publish(Event::Proposed(Box::new(Proposal { to, notification, counts, message, origin })));
             }
-            Through::Commit => put(tx, to, notification, counts)?,
+            Through::Commit => drop(put(tx, to, notification, counts)?),
         }
         Ok(())
     }
 }
 
-/// Puts a notification into an inbox, where it counts one more message or is an entry of its own, and tells the user.
-pub fn put(tx: &mut Tx<'_>, to: UserId, notification: Notification, counts: bool) -> Result<(), Error> {
+/// Puts a notification into an inbox, where it counts one more message or is an entry of its own, and tells the user. What
+/// stands there then.
+pub fn put(tx: &mut Tx<'_>, to: UserId, notification: Notification, counts: bool) -> Result<Notification, Error> {
     let notification = match counts {
         true => tx.count_message(&to, notification)?,
         false => {
@@ -87,8 +88,8 @@ pub fn put(tx: &mut Tx<'_>, to: UserId, notification: Notification, counts: bool
             notification
         }
     };
-    tx.publish(Event::Notification { to, notification: Arc::new(notification) });
-    Ok(())
+    tx.publish(Event::Notification { to, notification: Arc::new(notification.clone()) });
+    Ok(notification)
 }
 
 impl Chat {

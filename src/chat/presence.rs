@@ -80,17 +80,26 @@ impl Chat {
     /// `UNAVAILABLE`.
     pub async fn presence(&self, actor: &Actor, users: Vec<UserId>) -> Result<Vec<Presence>, Error> {
         let user = actor.user.clone();
-        let known = self
-            .store
-            .read(move |query| {
-                let mut visible = query.sharing(&user, &users, Time::now())?;
-                if users.contains(&user) && !visible.contains(&user) {
-                    visible.push(user);
-                }
-                visible.into_iter().map(|user| Ok((query.standing(&user)?, user))).collect::<Result<Vec<_>, _>>()
-            })
-            .await?;
+        let visible = self.store.read(move |query| {
+            let mut visible = query.sharing(&user, &users, Time::now())?;
+            if users.contains(&user) && !visible.contains(&user) {
+                visible.push(user);
+            }
+            Ok(visible)
+        });
+        self.presence_of(visible.await?).await
+    }
+
+    /// What others may see of `users`, whoever asks.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE`.
+    pub async fn presence_of(&self, users: Vec<UserId>) -> Result<Vec<Presence>, Error> {
+        let known = self.store.read(move |query| {
+            users.into_iter().map(|user| Ok((query.standing(&user)?, user))).collect::<Result<Vec<_>, _>>()
+        });
         Ok(known
+            .await?
             .into_iter()
             .map(|(stored, user)| {
                 let here = self.roster.standing(&user).filter(|(standing, _)| standing.status != Status::Offline);

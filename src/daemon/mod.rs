@@ -5,7 +5,6 @@ mod config;
 mod descriptors;
 mod errands;
 mod exit;
-mod figures;
 mod lockdown;
 mod logging;
 mod memory;
@@ -13,6 +12,7 @@ mod plugins;
 mod reload;
 mod serve;
 mod service;
+mod sides;
 mod signals;
 mod state_dir;
 mod token;
@@ -42,6 +42,10 @@ pub fn main() -> ExitCode {
     };
     if args.check {
         if let Err(problems) = reload::check_keys(&loaded) {
+            eprintln!("{problems}");
+            return exit::CONFIG.into();
+        }
+        if let Err(problems) = reload::load_api_keys(&loaded) {
             eprintln!("{problems}");
             return exit::CONFIG.into();
         }

@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use super::config::{self, Change, Inputs, Loaded, Problems};
 use super::lockdown::Lockdown;
 use super::{logging, plugins};
+use crate::api::keys::Keyring;
 use crate::auth::mint::{self, MintError};
 use crate::auth::{self, Verifier};
 use crate::plugin::{Host, Prepared};
@@ -24,10 +25,11 @@ pub struct Live {
     pub compression: Arc<ArcSwap<wire::config::Compression>>,
     pub tls: Arc<ArcSwap<Tls>>,
     pub proxies: Arc<ArcSwap<Vec<wire::peer::Proxy>>>,
+    pub api_keys: Arc<ArcSwap<Keyring>>,
 }
 
 impl Live {
-    pub fn new(config: &config::Config, verifier: Verifier, tls: Tls) -> Self {
+    pub fn new(config: &config::Config, verifier: Verifier, tls: Tls, api_keys: Keyring) -> Self {
         Live {
             auth: Arc::new(ArcSwap::from_pointee(config.auth.clone())),
             verifier: Arc::new(ArcSwap::from_pointee(verifier)),
@@ -37,6 +39,7 @@ impl Live {
             compression: Arc::new(ArcSwap::from_pointee(config.compression.clone())),
             tls: Arc::new(ArcSwap::from_pointee(tls)),
             proxies: Arc::new(ArcSwap::from_pointee(config.server.trusted_proxies.clone())),
+            api_keys: Arc::new(ArcSwap::from_pointee(api_keys)),
         }
     }
 }
@@ -87,6 +90,7 @@ impl Running {
         // Files of keys and certificates may have new contents under their old names, so they are read in any case.
         let verifier = load_verifier(&reload.loaded, &self.state_dir, Some(&previous))?;
         let tls = load_tls(&reload.loaded)?;
+        let api_keys = load_api_keys(&reload.loaded)?;
         // Scripts too may be other ones under their old names.
         let host = self.host.clone();
         let _loading = host.as_ref().map(|host| host.loading());
@@ -106,6 +110,7 @@ impl Running {
         self.live.cors.store(Arc::new(config.cors.clone()));
         self.live.compression.store(Arc::new(config.compression.clone()));
         self.live.tls.store(Arc::new(tls));
+        self.live.api_keys.store(Arc::new(api_keys));
         self.live.proxies.store(Arc::new(config.server.trusted_proxies.clone()));
         self.loaded = reload.loaded;
         self.apply_limits();
@@ -159,6 +164,15 @@ pub fn load_tls(loaded: &Loaded) -> Result<Tls, Problems> {
     tls::load(&loaded.config.server.tls).map_err(|error| {
         Problems::from(vec![loaded.sources.problem(&format!("server.tls.{}", error.key), &error.message)])
     })
+}
+
+/// The keys of `[api]`; what is wrong with them is shown where the configuration names them.
+///
+/// # Errors
+/// Where their file cannot be read, or one of them cannot be used.
+pub fn load_api_keys(loaded: &Loaded) -> Result<Keyring, Problems> {
+    Keyring::load(&loaded.config.api)
+        .map_err(|error| Problems::from(vec![loaded.sources.problem(&format!("api.{}", error.key), &error.message)]))
 }
 
 /// What is wrong with keys, shown where the configuration names them.

@@ -15,8 +15,10 @@ use tokio_util::task::TaskTracker;
 
 use super::config::{Inputs, Loaded};
 use super::reload::{self, Live, Running};
+use super::sides::Sides;
 use super::signals::{self, Wish};
 use super::{descriptors, exit, logging, memory, plugins, service, state_dir};
+use crate::api::Api;
 use crate::chat::{self, Chat};
 use crate::console::journal::Journal;
 use crate::console::listen::{Listener, Serving};
@@ -30,11 +32,11 @@ use crate::roster::Roster;
 use crate::roster::packet::Packet;
 use crate::session::quota::Quotas;
 use crate::store::Store;
+use crate::wire::annex::Annex;
 use crate::wire::connect::Door;
 use crate::wire::dispatch::{Dispatcher, Shared};
 use crate::wire::event::server;
 use crate::wire::health::Health;
-use crate::wire::http::Annex;
 use crate::wire::server::{Server, Setup};
 use crate::{bus, wire};
 
@@ -81,7 +83,14 @@ pub fn run(inputs: Inputs, loaded: Loaded, state_dir: PathBuf, log: logging::Han
             return exit::CONFIG.into();
         }
     };
-    let live = Live::new(&loaded.config, verifier, tls);
+    let api_keys = match reload::load_api_keys(&loaded) {
+        Ok(api_keys) => api_keys,
+        Err(problems) => {
+            eprintln!("{problems}");
+            return exit::CONFIG.into();
+        }
+    };
+    let live = Live::new(&loaded.config, verifier, tls, api_keys);
     let descriptors = descriptors::raise();
     descriptors::warn(descriptors, loaded.config.limits.connections);
     let running = Running { inputs, loaded, state_dir, live, log, descriptors, lockdown: None, host: None };
@@ -286,13 +295,12 @@ async fn build(running: &Running) -> Result<House, u8> {
     let demo = || Demo::new(&config.server.path, Arc::clone(&live.auth), running.state_dir.clone());
     let mut annexes = Vec::from_iter(config.server.demo.then(|| Arc::new(demo()) as Arc<dyn Annex>));
     let metrics = Arc::new(Metrics::new(Arc::clone(&shared), Arc::clone(&host)));
-    let scraped = super::figures::listeners(config).map_err(|error| {
+    let api = Arc::new(Api::new(Arc::clone(&shared), Arc::clone(&live.api_keys)));
+    let mut sides = Sides::open(config, Arc::clone(&metrics), api).map_err(|error| {
         tracing::error!("{error}");
         exit::UNAVAILABLE
     })?;
-    if config.metrics.enabled && scraped.is_empty() {
-        annexes.push(Arc::clone(&metrics) as Arc<dyn Annex>);
-    }
+    annexes.append(&mut sides.beside);
     let (engine, io) = wire::server::engine(&config.server.path, &config.ping, &config.transports);
     io.ns("/", door);
     let setup = Setup {
@@ -316,7 +324,7 @@ async fn build(running: &Running) -> Result<House, u8> {
     server.start();
     metrics.watch(server.counts());
     let end = CancellationToken::new();
-    super::figures::serve(&metrics, scraped, &end);
+    sides.serve(&live.compression, &end);
     let house = House { chat, shared, server, host, end };
     house.start_clocks(live);
     Ok(house)

@@ -24,7 +24,8 @@ use self::token::Desk;
 use crate::auth::config::Config as Auth;
 use crate::domain::error::Code;
 use crate::domain::units::ByteSize;
-use crate::wire::http::{Annex, Answer, refuse};
+use crate::wire::annex::Annex;
+use crate::wire::http::{Answer, refuse};
 
 const TOKEN_PATH: &str = "/demo/token";
 

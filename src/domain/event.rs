@@ -120,6 +120,12 @@ pub enum Event {
         event: String,
         data: Arc<Value>,
     },
+    /// The same to all devices that follow the conversation.
+    Shout {
+        conversation: ConversationId,
+        event: String,
+        data: Arc<Value>,
+    },
     /// To all devices of the user.
     Notification {
         to: UserId,
@@ -160,6 +166,7 @@ impl Event {
             | Event::TypingStart { conversation, .. }
             | Event::TypingStop { conversation, .. }
             | Event::ConversationDeleted { conversation }
+            | Event::Shout { conversation, .. }
             | Event::MemberRemoved { conversation, .. } => conversation.as_str(),
             Event::Delivered { mark, .. } | Event::Read { mark, .. } | Event::ReadElsewhere { mark, .. } => {
                 mark.conversation.as_str()

@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod conversation;
+pub mod custom;
 pub mod error;
 pub mod event;
 pub mod hooks;

@@ -17,6 +17,8 @@ pub enum Status {
 }
 
 impl Status {
+    pub const ALL: [Self; 4] = [Status::Online, Status::Away, Status::Busy, Status::Offline];
+
     pub const NAMES: &'static str = "\"online\", \"away\", \"busy\" or \"offline\"";
 
     pub fn as_str(self) -> &'static str {

@@ -3,7 +3,6 @@
 //! The labels are of closed sets: kinds, outcomes, reasons, the names of plugins. No user or conversation stands in one.
 
 pub mod config;
-pub mod listen;
 mod names;
 mod process;
 mod text;
@@ -23,9 +22,10 @@ use crate::chat::Chat;
 use crate::domain::error::Code;
 use crate::domain::units::ByteSize;
 use crate::plugin::{Done, Host, Standing};
+use crate::wire::annex::Annex;
 use crate::wire::dispatch::Shared;
 use crate::wire::event::{ClientEvent, UNKNOWN};
-use crate::wire::http::{Annex, Answer, refuse};
+use crate::wire::http::{Answer, refuse};
 use crate::wire::server::Counts;
 
 const PATH: &str = "/metrics";

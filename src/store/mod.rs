@@ -3,6 +3,7 @@
 //! Work on the store is a closure: `write` runs it on the writer's thread inside a transaction, `read` on one of the
 //! readers'. A closure decides and writes in one go, so that no other write can come between; it must not block.
 
+mod answered;
 mod asides;
 mod census;
 mod checkpoint;
@@ -36,6 +37,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
+pub use self::answered::Answered;
 pub use self::asides::Held;
 use self::config::Config;
 pub use self::conversations::{ListCursor, Seat};

@@ -92,6 +92,9 @@ fn deliver(chat: &Chat, event: Event, published: Instant) -> usize {
             to_user(chat, &to, &packet, None, None)
         }
         Event::Custom { to, event, data } => to_user(chat, &to, &Packet::custom(event, &*data), None, None),
+        Event::Shout { conversation, event, data } => {
+            to_followers(chat, &conversation, &Packet::custom(event, &*data), None)
+        }
         Event::Proposed(proposal) => {
             chat.propose(*proposal);
             0

@@ -13,7 +13,7 @@ use http::header::{
     SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper::upgrade::OnUpgrade;
@@ -21,6 +21,7 @@ use serde::Serialize;
 use socketioxide::socket::Sid;
 use tokio_util::task::TaskTracker;
 
+use super::annex::{Annex, Uncollected, collected, visit};
 use super::config::{Compression, Cors};
 use super::cors::{self, Verdict};
 use super::detach::{Headers, detach};
@@ -52,15 +53,6 @@ pub(super) type Adopt = Arc<dyn Fn(Probed, Request<()>) + Send + Sync>;
 pub struct Engine {
     answer: Box<dyn Fn(Request<Full<Bytes>>) -> BoxFuture<'static, Answer> + Send + Sync>,
     adopt: Adopt,
-}
-
-/// Routes of a room above this one.
-pub trait Annex: Send + Sync {
-    /// The largest body that `path` takes; nothing where it is none of the annex's own.
-    fn takes(&self, path: &str) -> Option<ByteSize>;
-
-    /// Answers a request whose path it takes.
-    fn answer(&self, request: Request<Bytes>) -> BoxFuture<'_, Answer>;
 }
 
 /// Something that may be on or off at any time.
@@ -125,17 +117,13 @@ impl Site {
                 answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
                 answer
             }
-            _ => self.elsewhere(request).await.unwrap_or_else(|refusal| refusal),
+            _ => self.elsewhere(link.peer(), request).await,
         }
     }
 
-    async fn elsewhere(&self, request: Request<Incoming>) -> Result<Answer, Answer> {
-        let taken = self.annexes.iter().find_map(|annex| Some((annex, annex.takes(request.uri().path())?)));
-        let Some((annex, limit)) = taken else {
-            return Err(refuse(StatusCode::NOT_FOUND, Code::NotFound, "no such path"));
-        };
-        let request = collect(request, limit, self.body_timeout).await?;
-        Ok(annex.answer(request).await)
+    async fn elsewhere(&self, peer: Peer, request: Request<Incoming>) -> Answer {
+        let from = forwarded::client(peer, request.headers(), &self.proxies.load()).address;
+        visit(&self.annexes, from, request, self.body_timeout).await
     }
 
     fn report(&self) -> Answer {
@@ -361,18 +349,10 @@ where
 
 /// Waits for the whole body, of at most `limit`.
 async fn collect(request: Request<Incoming>, limit: ByteSize, timeout: Duration) -> Result<Request<Bytes>, Answer> {
-    let declared = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if declared.is_some_and(|len| len > limit.0) {
-        return Err(too_large());
-    }
-    let (parts, body) = request.into_parts();
-    let body = tokio::time::timeout(timeout, Limited::new(body, limit.as_usize()).collect()).await;
-    match body {
-        Ok(Ok(body)) => Ok(Request::from_parts(parts, body.to_bytes())),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(bad_request()),
-        Err(_) => Err(closing(refuse(StatusCode::REQUEST_TIMEOUT, Code::Invalid, "the body took too long to arrive"))),
-    }
+    collected(request, limit, timeout).await.map_err(|Uncollected { status, code, message, closes }| match closes {
+        true => closing(refuse(status, code, message)),
+        false => bad_request(),
+    })
 }
 
 /// The whole of a body that is ready in memory.
@@ -424,13 +404,8 @@ fn too_many(breach: Breach) -> Answer {
     })
 }
 
-fn too_large() -> Answer {
-    // The rest of the body may still be on its way.
-    closing(refuse(StatusCode::PAYLOAD_TOO_LARGE, Code::TooLarge, "the body is larger than the server takes"))
-}
-
 /// Ends the connection behind an answer.
-fn closing(mut answer: Answer) -> Answer {
+pub(super) fn closing(mut answer: Answer) -> Answer {
     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     answer
 }

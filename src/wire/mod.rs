@@ -15,6 +15,7 @@
 //! [`server`] builds it all. Above that, [`connect`] lets clients in, [`dispatch`] and [`verbs`] answer their events, and
 //! [`deliver`] hands out what happened.
 
+pub mod annex;
 pub mod bind;
 pub mod config;
 pub mod connect;
@@ -46,6 +47,7 @@ pub mod proxy;
 pub mod server;
 pub mod sessions;
 mod share;
+pub mod side;
 pub mod socket;
 pub mod suites;
 pub mod sweep;

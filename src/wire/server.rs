@@ -11,12 +11,13 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::annex::Annex;
 use super::bind::{self, BindError, Listener};
 use super::config::{self, Compression, Cors, Transport};
 use super::guard::Guard;
 use super::handshake;
 use super::health::Checkup;
-use super::http::{self, Annex, Engine, Site, Switch};
+use super::http::{self, Engine, Site, Switch};
 use super::link::Room;
 use super::listen::Reception;
 use super::overload::Doorman;

@@ -73,10 +73,10 @@ export class Daemon {
 
   /**
    * `config` is laid over roomy defaults; `env` and `args` are added; `wrap` is a command line that runs the daemon;
-   * `plugins` are scripts by their names;
+   * `plugins` are scripts by their names, `files` texts beside the configuration;
    * `comesBack` keeps the port over restarts; `listens: false` leaves it to the daemon where; `expectErrors` lists patterns of ERROR lines that belong to the test.
    */
-  constructor({ config = {}, env = {}, args = [], wrap = [], comesBack = false, listens = true, plugins = {}, expectErrors = [] } = {}) {
+  constructor({ config = {}, env = {}, args = [], wrap = [], comesBack = false, listens = true, plugins = {}, files = {}, expectErrors = [] } = {}) {
     this.dir = mkdtempSync(join(tmpdir(), 'chatd-test-'))
     this.configFile = join(this.dir, 'config.toml')
     this.stateDir = join(this.dir, 'state')
@@ -95,6 +95,7 @@ export class Daemon {
     this.#expected = [...expectErrors]
     this.writeConfig()
     for (const [name, script] of Object.entries(plugins)) this.writePlugin(name, script)
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(this.dir, name), text)
   }
 
   /** Puts a script where the daemon looks for plugins. */

@@ -1,12 +1,15 @@
-// Writes a plain object as TOML: tables of scalars, lists of scalars and tables.
+// Writes a plain object as TOML: tables of scalars, lists of scalars or of tables, and tables.
 
 const scalar = (value) => {
   if (Array.isArray(value)) return `[${value.map(scalar).join(', ')}]`
   // A JSON string is a valid TOML basic string.
   if (typeof value === 'string') return JSON.stringify(value)
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
+  if (isTable(value)) return `{ ${pairs(value).join(', ')} }`
   throw new TypeError(`no TOML for ${JSON.stringify(value)}`)
 }
+
+const pairs = (table) => Object.entries(table).map(([key, value]) => `${key} = ${scalar(value)}`)
 
 const isTable = (value) => typeof value === 'object' && value !== null && !Array.isArray(value)
 

@@ -1,12 +1,13 @@
 //! Conversations as operators see them.
 
 use crate::chat::Chat;
-use crate::chat::conversation::{NewConversation, create};
+use crate::chat::conversation::{Changes, NewConversation, change, create};
 use crate::domain::access::Member;
-use crate::domain::conversation::{self, Conversation, Kind, Overview};
+use crate::domain::conversation::{self, Conversation, Kind, Overview, SettingsChange};
 use crate::domain::error::Error;
 use crate::domain::event::Event;
 use crate::domain::id::{ConversationId, UserId};
+use crate::domain::time::Time;
 use crate::store::error::Abort;
 use crate::store::{ConversationFilter, Page, Query, Seat};
 
@@ -40,6 +41,27 @@ impl Chat {
         }
         let through = self.through();
         self.store.write(move |tx| create(tx, &owner, new, &others, &through)).await
+    }
+
+    /// Changes title, metadata or settings.
+    ///
+    /// # Errors
+    /// `INVALID`, `NOT_FOUND`, `CONFLICT` of a direct conversation, `UNAVAILABLE`.
+    pub async fn alter(&self, id: ConversationId, changes: Changes) -> Result<Conversation, Error> {
+        if let Some(Some(title)) = &changes.title {
+            conversation::check_title(title)?;
+        }
+        self.store
+            .write(move |tx| {
+                let mut conversation = unseated(tx, &id)?.conversation;
+                let is_shaped = changes.title.is_some() || changes.settings != SettingsChange::default();
+                if conversation.kind == Kind::Direct && is_shaped {
+                    return Err(Error::conflict("a direct conversation has no title and no settings").into());
+                }
+                change(tx, &mut conversation, changes, Time::now())?;
+                Ok(conversation)
+            })
+            .await
     }
 
     /// Deletes a conversation with all that was said in it.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::conversation::unseated;
-use crate::chat::{Chat, notify, rule};
+use crate::chat::consider::stored_before;
+use crate::chat::{Chat, Sent, notify, rule};
 use crate::domain::error::Error;
 use crate::domain::event::Event;
 use crate::domain::hooks::{Arg, Call, Origin, Person, Point};
@@ -57,7 +58,38 @@ impl Chat {
             attachments: None,
             metadata: None,
         };
-        self.speak(sender, draft, &Origin::default()).await
+        self.speak(sender, draft, &Origin::default()).await.map(|sent| sent.message)
+    }
+
+    /// Changes what a message says, whoever sent it and however long ago.
+    ///
+    /// # Errors
+    /// `INVALID`, `TOO_LARGE`, `NOT_FOUND`, `CONFLICT` where it was deleted, `UNAVAILABLE`.
+    pub async fn amend(&self, id: MessageId, content: String) -> Result<Arc<Message>, Error> {
+        let max_content = self.config().messages.max_content;
+        let through = self.through();
+        self.store
+            .write(move |tx| {
+                let now = Time::now();
+                let found = tx.message(id)?.filter(|message| !message.conversation.is_deleted());
+                let mut message = found.ok_or_else(|| Error::not_found("message"))?;
+                if message.deleted_at.is_some() {
+                    return Err(Error::conflict("the message was deleted").into());
+                }
+                message::check_content(&content, message.attachments.is_some(), max_content)?;
+                let seat = unseated(tx, &message.conversation)?;
+                let before = std::mem::take(&mut message.mentions);
+                message.mentions = notify::mentioned(tx, &seat, &content, now)?;
+                message.content = Some(content);
+                message.edited_at = Some(now);
+                tx.update_content(&message)?;
+                let new: Vec<UserId> = message.mentions.iter().filter(|user| !before.contains(user)).cloned().collect();
+                let message = Arc::new(message);
+                tx.publish(Event::MessageUpdated { message: Arc::clone(&message), origin: None });
+                notify::mentions(tx, &seat.conversation, &message, &new, &through)?;
+                Ok(message)
+            })
+            .await
     }
 
     /// Stores a message of somebody who need not be in the conversation. Plugins hear of it, but for the one that
@@ -65,24 +97,22 @@ impl Chat {
     ///
     /// # Errors
     /// `INVALID`, `TOO_LARGE`, `NOT_FOUND`, `UNAVAILABLE`.
-    pub(in crate::chat) async fn speak(
-        &self,
-        sender: UserId,
-        draft: Draft,
-        origin: &Origin,
-    ) -> Result<Arc<Message>, Error> {
+    pub async fn speak(&self, sender: UserId, draft: Draft, origin: &Origin) -> Result<Sent, Error> {
         let config = self.config();
-        message::check_content(&draft.content, false, config.messages.max_content)?;
+        message::check_content(&draft.content, draft.attachments.is_some(), config.messages.max_content)?;
         let (roster, policy) = (Arc::clone(&self.roster), config.notifications.messages);
         let through = self.through_from(origin);
         let told = self.wants(Point::MessageStored).then(|| origin.clone());
-        let message = self
+        let sent = self
             .store
             .write(move |tx| {
                 let now = Time::now();
                 unseated(tx, &draft.conversation)?;
                 tx.introduce(&sender)?;
                 let seat = tx.seat(&draft.conversation, &sender)?.ok_or_else(|| Error::not_found("conversation"))?;
+                if let Some(message) = stored_before(tx, &seat, draft.client_id.as_deref())? {
+                    return Ok(Sent { message: Arc::new(message), duplicate: true });
+                }
                 if let Some(reply_to) = draft.reply_to
                     && tx.message(reply_to)?.is_none_or(|answered| answered.conversation != draft.conversation)
                 {
@@ -100,11 +130,13 @@ impl Chat {
                     let args = vec![Arg::Message(Arc::clone(&message)), speaker, conversation];
                     tx.publish(Event::Heard(Box::new(Call::new(Point::MessageStored, args).from(&origin))));
                 }
-                Ok(message)
+                Ok(Sent { message, duplicate: false })
             })
             .await?;
-        self.tally.message();
-        Ok(message)
+        if !sent.duplicate {
+            self.tally.message();
+        }
+        Ok(sent)
     }
 
     /// The newest messages anywhere that contain all words of `words`, and where the next page begins.

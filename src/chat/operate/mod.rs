@@ -4,7 +4,9 @@
 mod broadcast;
 mod conversation;
 mod erase;
+mod inbox;
 mod kick;
+mod member;
 mod message;
 mod review;
 mod sanction;
@@ -12,4 +14,8 @@ mod tokens;
 mod user;
 
 pub use self::erase::Messages;
+pub use self::inbox::Entry;
 pub use self::kick::Whom;
+
+/// Who speaks where the server itself does.
+pub const SPEAKER: &str = "chatd";

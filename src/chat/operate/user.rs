@@ -29,7 +29,8 @@ impl Chat {
     /// # Errors
     /// `NOT_FOUND` where nobody has ever named the user; `UNAVAILABLE`.
     pub async fn profile(&self, user: UserId) -> Result<Profile, Error> {
-        let here = self.roster.standing(&user);
+        // Who has gone a moment ago is remembered for a while.
+        let here = self.roster.standing(&user).filter(|(_, devices)| *devices > 0);
         self.store
             .read(move |query| {
                 if !query.knows_user(&user)? && here.is_none() {
@@ -42,6 +43,20 @@ impl Chat {
                 };
                 let (conversations, unread) = (query.membership_count(&user)?, query.unread_notifications(&user)?);
                 Ok(Profile { devices, status, text, last_seen: stored.last_seen, conversations, unread })
+            })
+            .await
+    }
+
+    /// Makes a user known who may never have been here; whether they were unknown.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE`.
+    pub async fn introduce(&self, user: UserId) -> Result<bool, Error> {
+        self.store
+            .write(move |tx| {
+                let is_new = !tx.knows_user(&user)?;
+                tx.introduce(&user)?;
+                Ok(is_new)
             })
             .await
     }

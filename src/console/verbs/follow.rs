@@ -150,6 +150,7 @@ fn describe(event: &Event, content: bool) -> Option<Value> {
         }
         // What they hear of stands here already.
         Event::Heard(_) => return None,
+        Event::Shout { conversation, event, .. } => json!({ "event": event, "conversation": conversation }),
         Event::Custom { to, event, .. } => json!({ "event": event, "user": to }),
         Event::Notification { to, notification } => {
             json!({ "event": "notification:new", "user": to, "type": notification.kind })

@@ -20,7 +20,12 @@ pub fn layer(variables: &Variables) -> Layer {
     let mut ours: Vec<_> = variables.iter().filter_map(|(name, value)| Some((name.to_str()?, value))).collect();
     ours.sort();
     for (variable, value) in ours {
-        let Some((section, name)) = variable.strip_prefix("CHATD_").and_then(|rest| rest.rsplit_once("__")) else {
+        let Some(rest) = variable.strip_prefix("CHATD_") else { continue };
+        let Some((section, name)) = rest.rsplit_once("__") else {
+            // Others may be for other programs; of ours there are but those that lie in no section.
+            if let Some(key) = schema::key(&rest.to_lowercase()) {
+                take(&mut layer, key, value, Place::Variable(variable.to_string()));
+            }
             continue;
         };
         let (section, name) = (section.to_lowercase().replace("__", "."), name.to_lowercase());
@@ -59,7 +64,8 @@ pub fn overlooked(variables: &Variables) -> Vec<String> {
     let names = variables.iter().filter_map(|(name, _)| name.to_str());
     let meant = names.filter_map(|name| {
         let rest = name.strip_prefix("CHATD_").filter(|rest| !rest.contains("__"))?.to_lowercase();
-        let key = schema::KEYS.iter().find(|key| key.path.replace('.', "_") == rest)?;
+        let mut keys = schema::KEYS.iter().filter(|key| !key.section().is_empty());
+        let key = keys.find(|key| key.path.replace('.', "_") == rest)?;
         Some(format!("{name} is not read: did you mean {}?", variable_of(key)))
     });
     meant.collect()
@@ -112,12 +118,12 @@ mod tests {
     #[test]
     fn an_unknown_variable_is_named_with_its_nearest() {
         let layer =
-            layer(&variables(&[("CHATD_LIMITS__BRUST", "1"), ("CHATD_WEBHOOKS__URL", "x"), ("CHATD_CONFIG", "x")]));
+            layer(&variables(&[("CHATD_LIMITS__BRUST", "1"), ("CHATD_CLUSTER__NODE", "x"), ("CHATD_CONFIG", "x")]));
         let shown: Vec<String> = layer.problems.iter().map(ToString::to_string).collect();
         assert_eq!(shown.len(), 2);
-        assert!(shown[0].contains("CHATD_LIMITS__BRUST"), "{}", shown[0]);
-        assert!(shown[0].contains("did you mean `CHATD_LIMITS__BURST`?"), "{}", shown[0]);
-        assert!(shown[1].contains("section `webhooks` is not supported by this version"), "{}", shown[1]);
+        assert!(shown[1].contains("CHATD_LIMITS__BRUST"), "{}", shown[1]);
+        assert!(shown[1].contains("did you mean `CHATD_LIMITS__BURST`?"), "{}", shown[1]);
+        assert!(shown[0].contains("section `cluster` is not supported by this version"), "{}", shown[0]);
     }
 
     #[test]

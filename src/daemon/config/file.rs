@@ -87,6 +87,10 @@ impl Walk<'_> {
     fn sections(&mut self, document: &DeTable<'_>) {
         for (name, value) in document {
             let (section, place) = (name.get_ref().as_ref(), self.place(&name.span()));
+            if let Some(key) = schema::key(section) {
+                self.setting(key, value, place);
+                continue;
+            }
             let known = schema::sections().any(|known| known == section);
             match value.get_ref() {
                 DeValue::Table(table) if known => self.keys(section, table),

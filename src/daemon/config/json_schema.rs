@@ -20,6 +20,8 @@ pub fn json_schema() -> Value {
     let mut root = table("The configuration of chatd.");
     root.insert("$schema".into(), "https://json-schema.org/draft/2020-12/schema".into());
     root.insert("title".into(), "chatd".into());
+    let outside = schema::KEYS.iter().filter(|key| key.section().is_empty()).map(property);
+    root["properties"].as_object_mut().expect("every table has properties").extend(outside);
     for section in schema::sections() {
         let properties = properties_of(&mut root, section);
         properties.extend(schema::KEYS.iter().filter(|key| key.section() == section).map(property));
@@ -52,12 +54,19 @@ fn properties_of<'a>(root: &'a mut Map<String, Value>, section: &str) -> &'a mut
 fn property(key: &Key) -> (String, Value) {
     let mut property = takes(&key.kind);
     let fields = property.as_object_mut().expect("what a key takes is an object");
-    fields.insert("description".into(), about(key.section(), Some(key.name())).into());
+    fields.insert("description".into(), description(key).into());
     if let Some(default) = key.default {
         let default: toml::Value = default.parse().expect("the table's defaults are TOML, as its test shows");
         fields.insert("default".into(), json!(default));
     }
     (key.name().to_owned(), property)
+}
+
+fn description(key: &Key) -> String {
+    match key.kind {
+        Kind::Entries(_) => about(key.path, None),
+        _ => about(key.section(), Some(key.name())),
+    }
 }
 
 fn takes(kind: &Kind) -> Value {
@@ -79,6 +88,15 @@ fn takes(kind: &Kind) -> Value {
         Kind::Words(names, words) => json!({
             "type": "object", "propertyNames": { "enum": names() }, "additionalProperties": { "enum": words },
         }),
+        Kind::Secrets(_) => {
+            let secret = json!({ "type": "string", "writeOnly": true });
+            json!({ "anyOf": [secret, list(secret, 0)] })
+        }
+        Kind::Entries(keys) => {
+            let properties: Map<String, Value> = keys.iter().map(property).collect();
+            let entry = json!({ "type": "object", "properties": properties, "additionalProperties": false });
+            json!({ "type": "array", "items": entry })
+        }
         Kind::Tables => json!({ "type": "object", "additionalProperties": { "type": "object" } }),
     }
 }
@@ -103,7 +121,8 @@ fn about(section: &str, key: Option<&str>) -> String {
     let mut within = "";
     let mut comment: Vec<&str> = Vec::new();
     for line in SHIPPED.lines() {
-        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        let table = line.strip_prefix("# [[").and_then(|rest| rest.strip_suffix("]]"));
+        if let Some(name) = table.or_else(|| line.strip_prefix('[')?.strip_suffix(']')) {
             if key.is_none() && name == section {
                 return comment.join(" ");
             }
@@ -136,8 +155,8 @@ mod tests {
         for section in schema::sections() {
             assert!(about(section, None).len() > 5, "[{section}]");
         }
-        for key in schema::KEYS {
-            let about = about(key.section(), Some(key.name()));
+        for key in schema::KEYS.iter().chain(schema::API_KEY) {
+            let about = description(key);
             assert!(about.len() > 5 && about.ends_with('.'), "{}: {about:?}", key.path);
         }
     }

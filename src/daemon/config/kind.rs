@@ -6,6 +6,7 @@ use toml::Value;
 
 use super::diagnose::did_you_mean;
 use super::rules::{Complaint, Rule};
+use super::schema::Key;
 use crate::domain::units::{ByteSize, Span};
 
 /// The sort of value that a key takes, with its bounds.
@@ -37,6 +38,10 @@ pub enum Kind {
     Words(fn() -> Vec<&'static str>, &'static [&'static str]),
     /// A table of anybody's tables.
     Tables,
+    /// Texts that are never shown: one, or a list of them.
+    Secrets(Rule),
+    /// An array of tables with these keys.
+    Entries(&'static [Key]),
 }
 
 impl Kind {
@@ -45,7 +50,11 @@ impl Kind {
         match (self, value) {
             (Kind::List(least, _), Value::Array(items)) => self.check_items(items, *least),
             (Kind::Choices(_), Value::Array(items)) => self.check_items(items, 1),
-            (Kind::Counts(..), Value::Array(items)) => self.check_items(items, 0),
+            (Kind::Counts(..) | Kind::Secrets(_), Value::Array(items)) => self.check_items(items, 0),
+            (Kind::Entries(keys), Value::Array(items)) => {
+                let complaints = items.iter().enumerate();
+                complaints.flat_map(|(at, item)| self.check_entry(keys, item).map(move |it| (Some(at), it))).collect()
+            }
             _ => self.check_whole(value).err().map(|complaint| (None, complaint)).into_iter().collect(),
         }
     }
@@ -58,7 +67,7 @@ impl Kind {
         for (index, item) in items.iter().enumerate() {
             let verdict = match (self, item) {
                 (_, item) if items[..index].contains(item) => Err(Complaint::new("must not list the same value twice")),
-                (Kind::List(_, rule), Value::String(text)) => rule(text),
+                (Kind::List(_, rule) | Kind::Secrets(rule), Value::String(text)) => rule(text),
                 (Kind::Choices(words), Value::String(text)) => one_of(words, text),
                 (Kind::Counts(least, most), item @ Value::Integer(_)) => Kind::Count(*least, *most).check_whole(item),
                 (_, other) => Err(self.expected(other)),
@@ -66,6 +75,26 @@ impl Kind {
             complaints.extend(verdict.err().map(|complaint| (Some(index), complaint)));
         }
         complaints
+    }
+
+    /// What is wrong with one table of an array of them.
+    fn check_entry<'a>(&'a self, keys: &'static [Key], entry: &'a Value) -> impl Iterator<Item = Complaint> + 'a {
+        let fields = entry.as_table();
+        let stranger = fields.is_none().then(|| self.expected(entry));
+        let wrong =
+            fields.into_iter().flatten().flat_map(|(name, value)| match keys.iter().find(|key| key.name() == name) {
+                Some(key) => {
+                    let inner = key.kind.check(value).into_iter();
+                    inner
+                        .map(|(_, it)| Complaint { message: format!("entry: `{name}` {}", it.message), ..it })
+                        .collect()
+                }
+                None => {
+                    let unknown = Complaint::new(format!("has an unknown key `{name}`"));
+                    vec![unknown.hint(did_you_mean(name, keys.iter().map(Key::name)))]
+                }
+            });
+        stranger.into_iter().chain(wrong)
     }
 
     fn check_whole(&self, value: &Value) -> Result<(), Complaint> {
@@ -95,7 +124,9 @@ impl Kind {
                 None => Ok(()),
                 Some((name, _)) => Err(Complaint::new(format!("must hold tables: `{name}` is none"))),
             },
-            (Kind::Text(rule) | Kind::Secret(rule) | Kind::Path(rule), Value::String(text)) => rule(text),
+            (Kind::Text(rule) | Kind::Secret(rule) | Kind::Secrets(rule) | Kind::Path(rule), Value::String(text)) => {
+                rule(text)
+            }
             _ => Err(self.expected(value)),
         }
     }
@@ -116,6 +147,8 @@ impl Kind {
             Kind::Choices(words) => return Complaint::new(format!("must be an array of {}", quoted(words))),
             Kind::Words(_, words) => return Complaint::new(format!("must be a table of names to {}", quoted(words))),
             Kind::Tables => "must be a table of tables",
+            Kind::Secrets(_) => "must be a string, or an array of strings",
+            Kind::Entries(_) => "must be an array of tables",
         };
         let textual = matches!(self, Kind::Size(..) | Kind::Time(..)) && found.is_str();
         Complaint::new(expected).hint((!textual).then(|| format!("found {}", describe(found))))
@@ -138,7 +171,7 @@ impl Kind {
                 Ok(number) => Ok(Value::Integer(number)),
                 Err(_) => Err(self.expected(&Value::String(text.into())).hint(None)),
             },
-            Kind::List(..) | Kind::Choices(_) => read_list(text),
+            Kind::List(..) | Kind::Choices(_) | Kind::Entries(_) => read_list(text),
             Kind::Counts(..) => Ok(numbers(read_list(text)?)),
             Kind::Words(..) | Kind::Tables => read_table(text),
             _ => Ok(Value::String(text.into())),
@@ -175,6 +208,8 @@ impl Display for Kind {
             Kind::Choices(words) => write!(f, "an array of {}", quoted(words)),
             Kind::Words(_, words) => write!(f, "a table of names to one of {}", quoted(words)),
             Kind::Tables => f.write_str("a table for each name"),
+            Kind::Secrets(_) => f.write_str("a string or an array of strings, never shown"),
+            Kind::Entries(_) => f.write_str("an array of tables"),
         }
     }
 }

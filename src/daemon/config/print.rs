@@ -10,18 +10,26 @@ impl Loaded {
     /// TOML that holds every key; secrets are masked, and keys that have no value stand as comments.
     pub fn print(&self) -> String {
         let mut text = String::new();
+        // Behind a section's head they would belong to it.
+        for key in schema::KEYS.iter().filter(|key| key.section().is_empty()) {
+            text += &self.line(key);
+        }
         for section in schema::sections() {
             let gap = if text.is_empty() { "" } else { "\n" };
             text += &format!("{gap}[{section}]\n");
             for key in schema::KEYS.iter().filter(|key| key.section() == section) {
-                let place = self.sources.locate(key.path);
-                match self.sources.effective(key) {
-                    Some(value) => text += &format!("{} = {} # {place}\n", key.name(), shown(key, &value)),
-                    None => text += &format!("# {} is not set\n", key.name()),
-                }
+                text += &self.line(key);
             }
         }
         text
+    }
+
+    fn line(&self, key: &Key) -> String {
+        let place = self.sources.locate(key.path);
+        match self.sources.effective(key) {
+            Some(value) => format!("{} = {} # {place}\n", key.name(), shown(key, &value)),
+            None => format!("# {} is not set\n", key.name()),
+        }
     }
 }
 
@@ -66,10 +74,11 @@ pub fn shown(key: &Key, value: &Value) -> String {
     mask(value).to_string()
 }
 
-/// A value of a plugin's table: what sounds like a secret is shown to nobody.
+/// A value of a table within a value: what sounds like a secret is shown to nobody.
 fn named(name: &str, value: &Value) -> Value {
     let name = name.to_ascii_lowercase();
     let is_secret = ["secret", "password", "token", "api_key", "apikey"].iter().any(|word| name.contains(word));
+    let is_secret = (is_secret && !name.ends_with("_file")) || name == "key";
     if is_secret { Value::String(MASK.into()) } else { mask(value) }
 }
 

@@ -11,7 +11,7 @@ use crate::domain::units::{ByteSize, Span};
 
 /// One key.
 pub struct Key {
-    /// `section.name`; a section may lie in another one.
+    /// `section.name`; a section may lie in another one, and a key outside of all of them.
     pub path: &'static str,
     pub kind: Kind,
     /// The default as TOML text; absent where the key has none.
@@ -30,7 +30,7 @@ const DAY: Span = Span::secs(86_400);
 const YEARS: Span = Span::secs(100 * 365 * 86_400);
 
 /// Sections and keys that later versions have: naming them says more than "unknown key".
-pub const LATER: [&str; 4] = ["cluster", "files", "api", "webhooks"];
+pub const LATER: [&str; 3] = ["cluster", "files", "webhooks"];
 
 /// All keys, section by section, in the order in which they are documented and printed.
 pub static KEYS: &[Key] = &[
@@ -119,9 +119,21 @@ pub static KEYS: &[Key] = &[
     fixed("admin.allow_groups", "[]", Kind::List(0, rules::not_empty)),
     fixed("metrics.enabled", "false", Kind::Switch),
     fixed("metrics.listen", "", Kind::Text(rules::listen)),
+    fixed("api.enabled", "false", Kind::Switch),
+    fixed("api.listen", "", Kind::Text(rules::listen)),
+    live("api.keys", "[]", Kind::Entries(API_KEY)),
+    live("api.keys_file", "", Kind::Path(rules::not_empty)),
     live("log.level", "'info'", Kind::Choice(&["off", "error", "warn", "info", "debug", "trace"])),
     fixed("log.format", "'auto'", Kind::Choice(&["auto", "human", "json", "journald"])),
     live("log.filter", "", Kind::Text(rules::log_filter)),
+];
+
+/// The keys of one table of `[[api.keys]]`.
+pub static API_KEY: &[Key] = &[
+    live("api.keys.name", "", Kind::Text(rules::not_empty)),
+    live("api.keys.key", "", Kind::Secrets(rules::not_empty)),
+    live("api.keys.scopes", "['read', 'write']", Kind::Choices(&["read", "write", "admin"])),
+    live("api.keys.networks", "[]", Kind::List(0, rules::proxy)),
 ];
 
 fn hooks_that_decide() -> Vec<&'static str> {

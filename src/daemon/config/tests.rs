@@ -73,6 +73,8 @@ fn every_field_of_every_section_is_in_the_table_and_no_other() {
         let fields = fields_of(section).into_iter().filter(is_key);
         assert_eq!(sorted(fields), sorted(schema::names_in(section)), "[{section}]");
     }
+    let entry = schema::API_KEY.iter().map(schema::Key::name);
+    assert_eq!(sorted(fields::<api::config::Key>()), sorted(entry), "[[api.keys]]");
     assert_eq!(inner, ["server.tls"]);
     assert_eq!(sorted(fields::<wire::config::Tls>()), sorted(schema::names_in("server.tls")));
 }

@@ -4,6 +4,7 @@ use rhai::{Dynamic, Engine, ImmutableString, Map, Module};
 
 use super::{Failed, id_of, span};
 use crate::domain::conversation::MAX_METADATA_BYTES;
+use crate::domain::custom;
 use crate::domain::hooks::{Deed, Visible};
 use crate::domain::id::{ConversationId, MessageId, UserId};
 use crate::domain::message::{MessageType, check_emoji};
@@ -15,12 +16,6 @@ use crate::plugin::value;
 const SENDER: &str = "chatd";
 /// The longest text of a notification or reason, in bytes.
 const MAX_TEXT_BYTES: usize = 4_096;
-/// The largest payload of an event, in bytes of JSON.
-const MAX_DATA_BYTES: usize = 64 * 1024;
-const MAX_EVENT_BYTES: usize = 128;
-/// What clients call their own events by.
-const RESERVED: [&str; 6] =
-    ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
 const SEND_OPTIONS: [&str; 4] = ["sender", "type", "replyTo", "metadata"];
 
 pub fn register(engine: &mut Engine) {
@@ -135,13 +130,8 @@ fn notify(user: &Dynamic, notification: &Dynamic) -> Result<(), Failed> {
 }
 
 fn emit(user: &Dynamic, event: &str, data: &Dynamic) -> Result<(), Failed> {
-    if event.is_empty() || event.len() > MAX_EVENT_BYTES || RESERVED.contains(&event) {
-        return Err(format!("\"{event}\" cannot be an event's name").into());
-    }
     let json = value::to_json(data).map_err(|error| Failed::from(error.to_string()))?;
-    if json.to_string().len() > MAX_DATA_BYTES {
-        return Err(format!("an event carries at most {MAX_DATA_BYTES} bytes of JSON").into());
-    }
+    custom::check(event, &json).map_err(|error| Failed::from(error.message))?;
     want(Deed::Emit { user: user_id(&id_of(user, "user")?)?, event: event.to_owned(), data: json })
 }
 

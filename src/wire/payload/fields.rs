@@ -35,6 +35,16 @@ impl Fields {
         }
     }
 
+    /// Sets a field that stands elsewhere, such as in a path.
+    pub fn put(&mut self, name: &str, value: impl Into<Value>) {
+        self.0.insert(name.to_owned(), value.into());
+    }
+
+    /// Whether a field is there and not `null`.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|value| !value.is_null())
+    }
+
     /// A field that may be missing; `null` counts as missing.
     pub fn take(&mut self, name: &str) -> Option<Value> {
         self.0.remove(name).filter(|value| !value.is_null())
@@ -88,6 +98,10 @@ impl Fields {
 
     pub fn user(&mut self) -> Read<UserId> {
         self.take("userId").ok_or_else(|| Error::invalid("userId", ID)).and_then(|value| user("userId", &value))
+    }
+
+    pub fn optional_user(&mut self, name: &str) -> Read<Option<UserId>> {
+        self.take(name).map(|value| user(name, &value)).transpose()
     }
 
     /// Up to `max` user ids.

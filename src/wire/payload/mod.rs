@@ -1,6 +1,6 @@
 //! What travels: requests as clients send them, and the shapes that the server sends.
 
 pub mod encode;
-mod fields;
+pub mod fields;
 pub mod handshake;
 pub mod request;

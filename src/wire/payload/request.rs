@@ -171,7 +171,11 @@ fn read(event: ClientEvent, fields: &mut Fields, history_limit: u32) -> Result<R
     })
 }
 
-fn draft(fields: &mut Fields) -> Result<Draft, Error> {
+/// What `message:send` reads.
+///
+/// # Errors
+/// `INVALID`, naming the field.
+pub fn draft(fields: &mut Fields) -> Result<Draft, Error> {
     let conversation = fields.conversation()?;
     let attachments = fields.take("attachments").map(attachments).transpose()?.flatten();
     let content = match &attachments {
@@ -215,7 +219,11 @@ fn search(fields: &mut Fields) -> Result<Request, Error> {
     })
 }
 
-fn new_conversation(fields: &mut Fields) -> Result<NewConversation, Error> {
+/// What `conversation:create` reads.
+///
+/// # Errors
+/// `INVALID`, naming the field.
+pub fn new_conversation(fields: &mut Fields) -> Result<NewConversation, Error> {
     let kind = fields.optional_string("type")?.as_deref().and_then(Kind::parse);
     Ok(NewConversation {
         kind: kind.ok_or_else(|| Error::invalid("type", Kind::NAMES))?,
@@ -226,7 +234,11 @@ fn new_conversation(fields: &mut Fields) -> Result<NewConversation, Error> {
     })
 }
 
-fn changes(fields: &mut Fields) -> Result<Changes, Error> {
+/// What `conversation:update` reads.
+///
+/// # Errors
+/// `INVALID`, naming the field.
+pub fn changes(fields: &mut Fields) -> Result<Changes, Error> {
     let title = fields.take_nullable("title");
     let title = title.map(|title| title.map(|value| fields::string("title", value)).transpose()).transpose()?;
     let metadata = fields.take_nullable("metadata");
@@ -247,12 +259,18 @@ fn settings(value: Value) -> Result<SettingsChange, Error> {
     Ok(change)
 }
 
-fn role(fields: &mut Fields) -> Result<Option<Role>, Error> {
+/// # Errors
+/// `INVALID` where it is no role.
+pub fn role(fields: &mut Fields) -> Result<Option<Role>, Error> {
     let Some(text) = fields.optional_string("role")? else { return Ok(None) };
     Role::parse(&text).map(Some).ok_or_else(|| Error::invalid("role", Role::NAMES))
 }
 
-fn one_or_all(fields: &mut Fields) -> Result<Option<NotificationId>, Error> {
+/// What `notification:read` reads.
+///
+/// # Errors
+/// `INVALID`
+pub fn one_or_all(fields: &mut Fields) -> Result<Option<NotificationId>, Error> {
     let expected = || Error::invalid("notificationId", "the id of a notification, or all: true");
     match (fields.optional_string("notificationId")?, fields.flag("all")?) {
         (Some(id), false) => NotificationId::parse(&id).map(Some).ok_or_else(expected),
