@@ -18,9 +18,9 @@
 //! | 4 | `wire` | Socket.IO and HTTP in and out |
 //! | 5 | `demo` | a chat page to try things out, and tokens for it |
 //! | 5 | `api` | `/api/v1` for the application's back end |
-//! | 5 | `metrics` | figures for Prometheus |
-//! | 5 | `console` | answers operators on the admin socket |
-//! | 6 | `daemon` | reads the configuration, builds every room in order, signals, drain |
+//! | 6 | `metrics` | figures for Prometheus |
+//! | 6 | `console` | answers operators on the admin socket |
+//! | 7 | `daemon` | reads the configuration, builds every room in order, signals, drain |
 //!
 //! Without the feature `daemon` there is `chatctl` alone, which needs the rooms `admin` and `ctl` and few crates.
 

@@ -6,6 +6,7 @@
 
 mod call;
 pub mod config;
+mod figures;
 mod idempotency;
 pub mod keys;
 mod openapi;
@@ -17,6 +18,7 @@ mod schema;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -29,12 +31,14 @@ use serde_json::Value;
 
 use self::call::Call;
 use self::config::Scope;
+use self::figures::Figures;
 use self::keys::{Key, Keyring};
 use self::reply::Reply;
 use self::routes::{Found, Route};
 use crate::chat::Chat;
 use crate::domain::error::{Code, Error};
 use crate::domain::units::ByteSize;
+use crate::meter::Distribution;
 use crate::wire::annex::Annex;
 use crate::wire::dispatch::Shared;
 use crate::wire::http::Answer;
@@ -55,6 +59,7 @@ pub struct Api {
     routes: Vec<Route>,
     description: Bytes,
     running: idempotency::Running,
+    figures: Figures,
 }
 
 /// What came of a request: an answer, or a refusal with the status that HTTP has for it.
@@ -64,7 +69,18 @@ impl Api {
     pub fn new(shared: Arc<Shared>, keys: Arc<ArcSwap<Keyring>>) -> Self {
         let routes = routes::all();
         let description = Bytes::from(openapi::describe(&routes).to_string());
-        Api { shared, keys, routes, description, running: idempotency::Running::default() }
+        let figures = Figures::new(routes.len());
+        Api { shared, keys, routes, description, running: idempotency::Running::default(), figures }
+    }
+
+    /// How often each route was asked, by outcome.
+    pub fn requests(&self) -> Vec<(&'static str, &'static str, u64)> {
+        self.figures.counts(&self.routes)
+    }
+
+    /// How long answers took.
+    pub fn latency(&self) -> Distribution {
+        self.figures.latency()
     }
 
     fn chat(&self) -> &Arc<Chat> {
@@ -76,15 +92,18 @@ impl Api {
     }
 
     async fn respond(&self, request: Request<Bytes>) -> Answer {
-        let id = request_id(&request);
-        let answer = match self.handle(&request, &id).await {
+        let (began, id) = (Instant::now(), request_id(&request));
+        let mut asked = None;
+        let answer = match self.handle(&request, &id, &mut asked).await {
             Ok(answer) => answer,
             Err((status, error)) => problem::answer(status, &error, &id),
         };
+        self.figures.note(&self.routes, asked, answer.status(), began.elapsed());
         stamped(answer, &id)
     }
 
-    async fn handle(&self, request: &Request<Bytes>, id: &str) -> Handled {
+    /// The name of the route is in `asked` then, where there is one.
+    async fn handle(&self, request: &Request<Bytes>, id: &str, asked: &mut Option<&'static str>) -> Handled {
         let path = request.uri().path().strip_prefix(ROOT).unwrap_or_default();
         // A question without its body.
         let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
@@ -100,6 +119,7 @@ impl Api {
             Found::Methods(methods) => return Ok(wrong_method(&methods, id)),
             Found::Nothing => return Err(refused(Error::not_found("path"))),
         };
+        *asked = Some(route.id);
         let from = request.extensions().get::<Address>().copied().unwrap_or(Address::Unix);
         key.check(route.scope, from).map_err(refused)?;
         if *method != Method::GET && self.shared.draining.load(Ordering::Relaxed) {

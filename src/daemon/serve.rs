@@ -294,8 +294,8 @@ async fn build(running: &Running) -> Result<House, u8> {
     let visitors = Arc::clone(&chat);
     let demo = || Demo::new(&config.server.path, Arc::clone(&live.auth), running.state_dir.clone());
     let mut annexes = Vec::from_iter(config.server.demo.then(|| Arc::new(demo()) as Arc<dyn Annex>));
-    let metrics = Arc::new(Metrics::new(Arc::clone(&shared), Arc::clone(&host)));
     let api = Arc::new(Api::new(Arc::clone(&shared), Arc::clone(&live.api_keys)));
+    let metrics = Arc::new(Metrics::new(Arc::clone(&shared), Arc::clone(&host), Arc::clone(&api)));
     let mut sides = Sides::open(config, Arc::clone(&metrics), api).map_err(|error| {
         tracing::error!("{error}");
         exit::UNAVAILABLE

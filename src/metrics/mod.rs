@@ -18,6 +18,7 @@ use http_body_util::Full;
 
 use self::process::Usage;
 use self::text::{Format, Text, Value};
+use crate::api::Api;
 use crate::chat::Chat;
 use crate::domain::error::Code;
 use crate::domain::units::ByteSize;
@@ -37,15 +38,16 @@ type Figure = fn(&Done) -> Value;
 pub struct Metrics {
     shared: Arc<Shared>,
     plugins: Arc<Host>,
+    api: Arc<Api>,
     /// Set once the server is there, which is built after this.
     counts: OnceLock<Counts>,
     started: f64,
 }
 
 impl Metrics {
-    pub fn new(shared: Arc<Shared>, plugins: Arc<Host>) -> Self {
+    pub fn new(shared: Arc<Shared>, plugins: Arc<Host>, api: Arc<Api>) -> Self {
         let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
-        Metrics { shared, plugins, counts: OnceLock::new(), started }
+        Metrics { shared, plugins, api, counts: OnceLock::new(), started }
     }
 
     /// Watches a server as well.
@@ -76,6 +78,7 @@ impl Metrics {
         self.server(&mut text);
         store(&mut text, &self.shared.chat);
         self.plugins(&mut text);
+        self.api(&mut text);
         self.process(&mut text);
         text.finish()
     }
@@ -147,6 +150,14 @@ impl Metrics {
         for plugin in &reports {
             benched.labelled(&[("plugin", &plugin.name)], matches!(plugin.standing, Standing::Benched(_)));
         }
+    }
+
+    fn api(&self, text: &mut Text) {
+        let mut requests = text.family(&names::API_REQUESTS);
+        for (route, outcome, count) in self.api.requests().into_iter().filter(|(_, _, count)| *count > 0) {
+            requests.labelled(&[("route", route), ("outcome", outcome)], count);
+        }
+        text.family(&names::API_LATENCY).distribution(&self.api.latency());
     }
 
     fn process(&self, text: &mut Text) {

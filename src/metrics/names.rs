@@ -43,6 +43,8 @@ families! {
     PLUGIN_ERRORS "chatd_plugin_errors_total" Counter "Calls of plugins that failed.";
     PLUGIN_TIME "chatd_plugin_duration_seconds_total" Counter "Time that calls of plugins took.";
     PLUGIN_BENCHED "chatd_plugin_benched" Gauge "1 while a plugin is left out because it failed.";
+    API_REQUESTS "chatd_api_requests_total" Counter "Requests to the API, by route and outcome.";
+    API_LATENCY "chatd_api_request_seconds" Times "From the receipt of a request to the API to its answer.";
     CPU "process_cpu_seconds_total" Counter "User and system time of the process.";
     RESIDENT "process_resident_memory_bytes" Gauge "Memory in use.";
     VIRTUAL "process_virtual_memory_bytes" Gauge "Address space in use.";

@@ -6,7 +6,7 @@ use super::conversation::unseated;
 use crate::chat::{Chat, notify, rule};
 use crate::domain::error::Error;
 use crate::domain::event::Event;
-use crate::domain::hooks::{Arg, Person, Point};
+use crate::domain::hooks::{Arg, Call, Person, Point};
 use crate::domain::id::{MessageId, NotificationId};
 use crate::domain::message::{Draft, Message};
 use crate::domain::notification::{Kind, MAX_TEXT_BYTES, Notification};
@@ -29,7 +29,8 @@ impl Chat {
     pub async fn approve(&self, id: MessageId) -> Result<Arc<Message>, Error> {
         let policy = self.config().notifications.messages;
         let (roster, through) = (Arc::clone(&self.roster), self.through());
-        let (message, conversation) = self
+        let told = self.wants(Point::MessageStored);
+        let message = self
             .store
             .write(move |tx| {
                 let Held { message, .. } = tx.held_one(id)?.ok_or_else(|| Error::not_found("message on hold"))?;
@@ -53,12 +54,16 @@ impl Chat {
                 tx.publish(Event::MessageNew { message: Arc::clone(&message), origin: None });
                 notify::mentions(tx, &seat.conversation, &message, &message.mentions, &through)?;
                 notify::absent(tx, &seat, &message, policy, &roster, &through)?;
-                let role = seat.member.as_ref().map(|member| member.role);
-                Ok((message, rule::conversation(&seat.conversation, role)))
+                if told {
+                    let sender = Arg::User(Arc::new(Person::named(message.sender.clone())));
+                    let role = seat.member.as_ref().map(|member| member.role);
+                    let args =
+                        vec![Arg::Message(Arc::clone(&message)), sender, rule::conversation(&seat.conversation, role)];
+                    tx.publish(Event::Heard(Box::new(Call::new(Point::MessageStored, args))));
+                }
+                Ok(message)
             })
             .await?;
-        let sender = Arg::User(Arc::new(Person::named(message.sender.clone())));
-        self.tell(Point::MessageStored, || vec![Arg::Message(Arc::clone(&message)), sender, conversation]);
         self.tally.message();
         Ok(message)
     }
