@@ -18,6 +18,7 @@
 //! | 4 | `wire` | Socket.IO and HTTP in and out |
 //! | 5 | `demo` | a chat page to try things out, and tokens for it |
 //! | 5 | `api` | `/api/v1` for the application's back end |
+//! | 5 | `webhook` | tells applications over HTTP what happens |
 //! | 6 | `metrics` | figures for Prometheus |
 //! | 6 | `console` | answers operators on the admin socket |
 //! | 7 | `daemon` | reads the configuration, builds every room in order, signals, drain |
@@ -54,6 +55,8 @@ mod roster;
 mod session;
 #[cfg(feature = "daemon")]
 mod store;
+#[cfg(feature = "daemon")]
+mod webhook;
 #[cfg(feature = "daemon")]
 mod wire;
 

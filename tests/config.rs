@@ -88,10 +88,11 @@ impl Printed {
             } else if let Some(name) = line.strip_prefix("# ").and_then(|rest| rest.strip_suffix(" is not set")) {
                 keys.insert(format!("{section}.{name}"), (None, String::new()));
             } else if let Some((name, rest)) = line.split_once(" = ") {
-                let at = section.split('.').fold(&table, |table, part| table[part].as_table().unwrap());
-                let value = at[name].clone();
+                let parts = section.split('.').filter(|part| !part.is_empty());
+                let value = parts.fold(&table, |table, part| table[part].as_table().unwrap())[name].clone();
                 let origin = rest.rsplit_once(" # ").expect("an origin follows").1;
-                keys.insert(format!("{section}.{name}"), (Some(value), origin.into()));
+                let key = if section.is_empty() { name.to_owned() } else { format!("{section}.{name}") };
+                keys.insert(key, (Some(value), origin.into()));
             }
         }
         Printed { keys }
@@ -112,7 +113,8 @@ fn documented() -> Vec<(String, String, String)> {
     let mut section = String::new();
     let mut keys = Vec::new();
     for line in text.lines() {
-        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        let entry = line.strip_prefix("# [[").and_then(|rest| rest.strip_suffix("]]"));
+        if let Some(name) = entry.or_else(|| line.strip_prefix('[')?.strip_suffix(']')) {
             section = name.into();
         } else if let Some((name, value)) = line.strip_prefix("# ").unwrap_or(line).split_once(" = ") {
             let is_name = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
@@ -124,9 +126,17 @@ fn documented() -> Vec<(String, String, String)> {
     keys
 }
 
+/// Sections whose tables are entries of an array; the file shows one of each.
+const ENTRIES: [&str; 2] = ["api.keys", "webhooks"];
+
+fn is_of_entry(section: &str) -> bool {
+    ENTRIES.contains(&section)
+}
+
 /// The documented keys as a configuration, but for those that are left out.
 fn uncommented(keep: impl Fn(&str) -> bool) -> String {
-    let kept = documented().into_iter().filter(|(section, name, _)| keep(&format!("{section}.{name}")));
+    let kept = documented().into_iter().filter(|(section, ..)| !is_of_entry(section));
+    let kept = kept.filter(|(section, name, _)| keep(&format!("{section}.{name}")));
     kept.map(|(section, name, value)| format!("{section}.{name} = {value}\n")).collect()
 }
 
@@ -134,9 +144,43 @@ fn uncommented(keep: impl Fn(&str) -> bool) -> String {
 fn the_shipped_file_documents_every_key_and_no_other() {
     let desk = Desk::with("documented", "");
     let known: Vec<String> = desk.printed(&[]).keys.into_keys().collect();
-    let mut named: Vec<String> = documented().iter().map(|(section, name, _)| format!("{section}.{name}")).collect();
+    let keys = documented().into_iter().filter(|(section, ..)| !is_of_entry(section));
+    let mut named: Vec<String> = keys.map(|(section, name, _)| format!("{section}.{name}")).collect();
+    named.extend(ENTRIES.map(str::to_owned));
     named.sort();
     assert_eq!(named, known);
+}
+
+#[test]
+fn the_shipped_file_shows_an_entry_of_each_array_with_its_defaults() {
+    let desk = Desk::with("entries", "");
+    let schema: serde_json::Value = serde_json::from_str(&desk.chatd(&["--print-schema"]).stdout).unwrap();
+    for array in ENTRIES {
+        let of_array = array.split('.').fold(&schema, |at, part| &at["properties"][part]);
+        let properties = of_array["items"]["properties"].as_object().unwrap();
+        let shown: Vec<_> = documented().into_iter().filter(|(section, ..)| section == array).collect();
+        assert_eq!(shown.iter().map(|(_, name, _)| name).collect::<Vec<_>>(), properties.keys().collect::<Vec<_>>());
+        for (_, name, value) in shown {
+            let Some(default) = properties[&name].get("default") else { continue };
+            let shown: toml::Table = format!("value = {value}").parse().unwrap();
+            assert_eq!(*default, serde_json::json!(shown["value"]), "{array}: {name}");
+        }
+    }
+}
+
+/// Nobody shall run with a secret that the documentation gave away.
+#[test]
+fn the_webhook_of_the_shipped_file_is_valid_but_the_secret() {
+    let entry: Vec<_> = documented().into_iter().filter(|(section, ..)| section == "webhooks").collect();
+    let check = |secret: &str| {
+        let keys = entry.iter().filter(|(_, name, _)| name != "secret" && name != "secret_file");
+        let keys: String = keys.map(|(_, name, value)| format!("{name} = {value}\n")).collect();
+        Desk::with("webhook", &format!("[[webhooks]]\nsecret = {secret}\n{keys}")).check()
+    };
+    let ended = check("'whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8='");
+    assert_eq!(ended.status, 0, "{}", ended.stderr);
+    let (_, _, shown) = entry.iter().find(|(_, name, _)| name == "secret").unwrap();
+    assert_eq!(check(shown).status, 78);
 }
 
 #[test]
@@ -165,7 +209,9 @@ fn every_example_of_the_shipped_file_is_valid_but_the_secret() {
     let desk = Desk::with("examples", &uncommented(|key| key != "auth.secret"));
     desk.printed(&[]);
     let is_file = |key: &str| {
-        key.starts_with("server.tls.") || key.starts_with("auth.") && (key.ends_with("_file") || key.ends_with("_url"))
+        key.starts_with("server.tls.")
+            || key == "api.keys_file"
+            || key.starts_with("auth.") && (key.ends_with("_file") || key.ends_with("_url"))
     };
     let desk = Desk::with("examples-checked", &uncommented(|key| key != "auth.secret" && !is_file(key)));
     let ended = desk.check();

@@ -371,3 +371,29 @@ export interface ClientToServerEvents {
   'notification:list': Verb<Paging | null, { notifications: INotification[]; cursor: string | null; unread: number }>
   'notification:read': Verb<{ notificationId: string } | { all: true }, { unread: number }>
 }
+
+/** What an application is told over HTTP, as chatd-webhooks(7) has it: the data of each type. */
+export interface WebhookData {
+  'message.created': IMessage
+  'message.updated': IMessage
+  'message.deleted': IMessage
+  'message.reaction': Reaction
+  'conversation.created': IConversation
+  'conversation.updated': IConversation
+  'conversation.deleted': { conversationId: string }
+  'member.added': { conversationId: string; userId: string; conversation: IConversation }
+  'member.updated': { conversationId: string; userId: string; member: IMember }
+  'member.removed': { conversationId: string; userId: string }
+  'user.online': { userId: string; status: Status }
+  'user.offline': { userId: string; lastSeen: Time }
+  /** `devices` are the names of those that are connected and have it: a push is for the others. */
+  'notification.created': { userId: string; notification: INotification; devices: string[]; connections: number }
+  /** Which plugin held it, and why. */
+  'moderation.held': { message: IAside; plugin: string; reason: string }
+  'webhook.test': { webhook: string }
+}
+
+/** The body of a request. */
+export type WebhookEvent = {
+  [Type in keyof WebhookData]: { type: Type; timestamp: Time; data: WebhookData[Type] }
+}[keyof WebhookData]

@@ -234,6 +234,12 @@ commands! {
     ReviewList "review.list" ReviewList, reads;
     ReviewApprove "review.approve" Message, changes;
     ReviewReject "review.reject" ReviewReject, changes;
+    WebhookList "webhook.list" Nothing, reads;
+    WebhookShow "webhook.show" WebhookShow, reads;
+    WebhookPause "webhook.pause" Webhook, changes;
+    WebhookResume "webhook.resume" Webhook, changes;
+    WebhookReplay "webhook.replay" WebhookReplay, changes;
+    WebhookTest "webhook.test" Webhook, changes;
     Log "log" Log, reads;
     Events "events" Events, reads;
     StoreCheck "store.check" Nothing, reads;

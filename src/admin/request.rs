@@ -156,6 +156,19 @@ requests! {
         #[serde(default)] reason: Option<String>,
     }
 
+    Webhook { webhook: String, }
+
+    WebhookShow {
+        webhook: String,
+        limit: u32,
+    }
+
+    /// What was given up, or one event of it.
+    WebhookReplay {
+        webhook: String,
+        #[serde(default)] event: Option<String>,
+    }
+
     TokenMint {
         user: String,
         #[serde(default)] name: Option<String>,

@@ -26,7 +26,8 @@ impl Chat {
             .await?;
         *self.bans_lifted.lock() = now;
         for (conversation, user) in ended {
-            self.bus.publish(Event::MemberAdded { conversation: Arc::new(conversation), user }).await;
+            let conversation = Arc::new(conversation);
+            self.bus.publish(Event::MemberAdded { conversation, user, after_ban: true }).await;
         }
         Ok(())
     }

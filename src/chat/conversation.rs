@@ -196,6 +196,9 @@ pub(super) fn create(
     for user in others {
         tx.add_member(&id, user, Role::Member, now)?;
     }
+    if let Some(conversation) = tx.conversation(&id)? {
+        tx.publish(Event::ConversationCreated { conversation: Arc::new(conversation) });
+    }
     let everybody: Vec<UserId> = std::iter::once(creator.clone()).chain(others.iter().cloned()).collect();
     announce(tx, &id, creator, &everybody, now, through)
 }
@@ -212,7 +215,7 @@ fn announce(
     let seated = seat::take(tx, id, by, false, now)?;
     let conversation = Arc::new(seated.seat.conversation.clone());
     for user in users {
-        tx.publish(Event::MemberAdded { conversation: Arc::clone(&conversation), user: user.clone() });
+        tx.publish(Event::joined(&conversation, user));
         if user != by {
             notify::added(tx, &conversation, user, by, now, through)?;
         }

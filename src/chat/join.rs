@@ -84,7 +84,9 @@ impl Chat {
 /// Makes `user` a member; in open mode, of a conversation that comes to be by it.
 fn come_in(tx: &mut Tx<'_>, id: &ConversationId, user: &UserId, open: bool, max_members: u32) -> Result<(), Abort> {
     let now = Time::now();
-    let role = match tx.seat(id, user)? {
+    let seat = tx.seat(id, user)?;
+    let is_new = seat.is_none();
+    let role = match seat {
         Some(Seat { member: Some(_), .. }) => return Ok(()),
         Some(seat) if !access::is_joinable(&seat.conversation, open) => {
             return Err(Error::not_found("conversation").into());
@@ -100,6 +102,10 @@ fn come_in(tx: &mut Tx<'_>, id: &ConversationId, user: &UserId, open: bool, max_
     };
     tx.add_member(id, user, role, now)?;
     let conversation = tx.conversation(id)?.ok_or_else(|| Error::not_found("conversation"))?;
-    tx.publish(Event::MemberAdded { conversation: Arc::new(conversation), user: user.clone() });
+    let conversation = Arc::new(conversation);
+    if is_new {
+        tx.publish(Event::ConversationCreated { conversation: Arc::clone(&conversation) });
+    }
+    tx.publish(Event::joined(&conversation, user));
     Ok(())
 }

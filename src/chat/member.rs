@@ -53,7 +53,7 @@ impl Chat {
             }
             let member = tx.add_member(&id, &target, role, now)?;
             let conversation = current(tx, &id)?;
-            tx.publish(Event::MemberAdded { conversation: Arc::clone(&conversation), user: target.clone() });
+            tx.publish(Event::joined(&conversation, &target));
             tx.publish(Event::ConversationUpdated { conversation: Arc::clone(&conversation) });
             notify::added(tx, &conversation, &target, &user, now, &through)?;
             Ok(member)
@@ -77,7 +77,7 @@ impl Chat {
             if removed.role == Role::Owner {
                 pass_on(tx, &mut seated.seat, now)?;
             }
-            tx.publish(Event::MemberRemoved { conversation: id.clone(), user: target });
+            tx.publish(Event::MemberRemoved { conversation: id.clone(), user: target, by_ban: false });
             tx.publish(Event::ConversationUpdated { conversation: current(tx, &id)? });
             Ok(removed)
         })
@@ -117,6 +117,7 @@ impl Chat {
             if member.role == Role::Owner {
                 let former = Member { role: Role::Moderator, ..seated.member.clone() };
                 tx.update_member(&seated.seat, &former)?;
+                publish_change(tx, &id, &former);
                 crown(tx, &mut seated.seat, Some(target), now)?;
             }
             tell(tx, &id, &before, &member, now)?;
@@ -176,15 +177,24 @@ pub(super) fn tell(
 ) -> Result<(), Abort> {
     let conversation = current(tx, id)?;
     let user = after.user.clone();
+    if before != after {
+        publish_change(tx, id, after);
+    }
     match (before.is_banned(now), after.is_banned(now)) {
-        (false, true) => tx.publish(Event::MemberRemoved { conversation: id.clone(), user }),
-        (true, false) => tx.publish(Event::MemberAdded { conversation: Arc::clone(&conversation), user }),
+        (false, true) => tx.publish(Event::MemberRemoved { conversation: id.clone(), user, by_ban: true }),
+        (true, false) => {
+            tx.publish(Event::MemberAdded { conversation: Arc::clone(&conversation), user, after_ban: true });
+        }
         _ => {}
     }
     if before.role != after.role {
         tx.publish(Event::ConversationUpdated { conversation });
     }
     Ok(())
+}
+
+pub(super) fn publish_change(tx: &mut Tx<'_>, id: &ConversationId, member: &Member) {
+    tx.publish(Event::MemberUpdated { conversation: id.clone(), member: Arc::new(member.clone()) });
 }
 
 fn target_of(tx: &Tx<'_>, id: &ConversationId, target: &UserId) -> Result<Member, Abort> {
@@ -204,7 +214,9 @@ pub(super) fn pass_on(tx: &mut Tx<'_>, seat: &mut Seat, now: Time) -> Result<(),
     if let Some(heir) = &heir
         && let Some(member) = tx.member(&seat.conversation.id, heir)?
     {
-        tx.update_member(seat, &Member { role: Role::Owner, ..member })?;
+        let owner = Member { role: Role::Owner, ..member };
+        tx.update_member(seat, &owner)?;
+        publish_change(tx, &seat.conversation.id, &owner);
     }
     crown(tx, seat, heir, now)
 }

@@ -147,7 +147,7 @@ impl Chat {
             }
             if standing.announced {
                 let (user, last_seen) = (departure.user.clone(), departure.at);
-                self.bus.publish(Event::Offline { user, last_seen, to: peers }).await;
+                self.spread(Event::Offline { user, last_seen, to: peers }).await;
             }
             drop(order);
             self.keep_last_seen(vec![departure.user], departure.at).await;
@@ -198,6 +198,21 @@ impl Chat {
             (true, false) => Event::Offline { user: user.clone(), last_seen: Time::now(), to: self.roster.peers(user) },
             (false, false) => return,
         };
-        self.bus.publish(event).await;
+        self.spread(event).await;
+    }
+
+    /// Publishes a change of presence; through the store, where its outbox keeps such.
+    async fn spread(&self, event: Event) {
+        if !self.store.records(&event) {
+            return self.bus.publish(event).await;
+        }
+        let recorded = event.clone();
+        let written = self.store.write(move |tx| {
+            tx.publish(recorded);
+            Ok(())
+        });
+        if written.await.is_err() {
+            self.bus.publish(event).await;
+        }
     }
 }

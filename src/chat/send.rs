@@ -162,6 +162,6 @@ fn set_aside(
 ) -> Result<Sent, Abort> {
     tx.insert_aside(seat, &message, hold.as_ref())?;
     let message = Arc::new(Message { pending: hold.is_some(), ..message });
-    tx.publish(Event::MessageAside { message: Arc::clone(&message), origin: actor.connection });
+    tx.publish(Event::MessageAside { message: Arc::clone(&message), hold, origin: actor.connection });
     Ok(Sent { message, duplicate: false })
 }

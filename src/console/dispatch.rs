@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::client::Answer;
 use super::verbs::{
-    connection, conversation, doctor, follow, message, person, plugin, review, status, store, token, user,
+    connection, conversation, doctor, follow, message, person, plugin, review, status, store, token, user, webhook,
 };
 use super::{Console, Errand};
 use crate::admin::answer::{Configuration, Draining};
@@ -64,6 +64,12 @@ pub async fn run(console: &Arc<Console>, command: Command, operator: &str) -> Re
         Command::ReviewList(request) => ok(review::list(console, request).await?),
         Command::ReviewApprove(request) => ok(review::approve(console, request).await?),
         Command::ReviewReject(request) => ok(review::reject(console, request).await?),
+        Command::WebhookList(_) => ok(webhook::list(console).await?),
+        Command::WebhookShow(request) => ok(webhook::show(console, request).await?),
+        Command::WebhookPause(request) => ok(webhook::pause(console, request).await?),
+        Command::WebhookResume(request) => ok(webhook::resume(console, request).await?),
+        Command::WebhookReplay(request) => ok(webhook::replay(console, request).await?),
+        Command::WebhookTest(request) => ok(webhook::test(console, request).await?),
         Command::Log(request) => follow::log(console, &request),
         Command::Events(request) => Ok(follow::events(console, request)),
         Command::StoreCheck(_) => ok(store::check(console).await?),

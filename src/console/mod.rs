@@ -25,6 +25,7 @@ use crate::domain::error::Error;
 use crate::domain::id::{BadId, ConversationId, UserId};
 use crate::domain::time::Time;
 use crate::plugin::Host;
+use crate::webhook::Webhooks;
 use crate::wire::dispatch::Shared;
 
 /// What the commands work with.
@@ -32,6 +33,7 @@ pub struct Console {
     pub chat: Arc<Chat>,
     pub shared: Arc<Shared>,
     pub host: Arc<Host>,
+    pub webhooks: Arc<Webhooks>,
     pub errands: mpsc::Sender<Errand>,
     pub journal: Arc<journal::Journal>,
     pub node: String,

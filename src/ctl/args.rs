@@ -8,7 +8,7 @@ use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
 
 use super::{
     complete, config, connection, conversation, follow, format, lifecycle, lockdown, message, plugin, review, status,
-    store, token, top, user,
+    store, token, top, user, webhook,
 };
 
 /// Operates a running chatd
@@ -104,6 +104,8 @@ pub enum Command {
     Plugin(plugin::Command),
     #[command(subcommand)]
     Review(review::Command),
+    #[command(subcommand, alias = "webhooks")]
+    Webhook(webhook::Command),
     #[command(subcommand, alias = "tokens")]
     Token(token::Command),
     Log(follow::Log),

@@ -12,7 +12,7 @@ use super::Desk;
 use super::args::Args;
 use super::client::Client;
 use super::error::Error;
-use crate::admin::answer::{Configuration, ConnectionList, ConversationPage, Plugins, Users};
+use crate::admin::answer::{Configuration, ConnectionList, ConversationPage, Plugins, Users, Webhooks};
 use crate::admin::protocol::Command;
 use crate::admin::request;
 
@@ -107,6 +107,14 @@ pub fn plugins(begun: &OsStr) -> Vec<CompletionCandidate> {
     offered(|client| {
         let list: Plugins = client.call(&Command::PluginList(request::Nothing {}))?;
         Ok(list.plugins.into_iter().map(|line| line.name).filter(|name| name.starts_with(&begun)).collect())
+    })
+}
+
+pub fn webhooks(begun: &OsStr) -> Vec<CompletionCandidate> {
+    let begun = begun.to_string_lossy().into_owned();
+    offered(|client| {
+        let list: Webhooks = client.call(&Command::WebhookList(request::Nothing {}))?;
+        Ok(list.webhooks.into_iter().map(|line| line.name).filter(|name| name.starts_with(&begun)).collect())
     })
 }
 

@@ -31,6 +31,7 @@ mod text;
 mod token;
 mod top;
 mod user;
+mod webhook;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -103,6 +104,7 @@ fn run(command: Command, desk: &Desk) -> Result<(), Error> {
         Command::Message(command) => message::run(desk, command),
         Command::Plugin(command) => plugin::run(desk, command),
         Command::Review(command) => review::run(desk, command),
+        Command::Webhook(command) => webhook::run(desk, command),
         Command::Token(command) => token::run(desk, command),
         Command::Doctor => doctor::doctor(desk),
         Command::Lockdown(args) => lockdown::lockdown(desk, &args),

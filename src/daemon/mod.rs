@@ -17,6 +17,7 @@ mod signals;
 mod state_dir;
 mod token;
 mod upkeep;
+mod webhooks;
 mod workshop;
 
 use std::process::ExitCode;
@@ -54,6 +55,10 @@ pub fn main() -> ExitCode {
             return exit::CONFIG.into();
         }
         if let Err(problems) = plugins::check(&loaded) {
+            eprintln!("{problems}");
+            return exit::CONFIG.into();
+        }
+        if let Err(problems) = webhooks::prepare(&loaded) {
             eprintln!("{problems}");
             return exit::CONFIG.into();
         }

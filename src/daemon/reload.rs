@@ -7,11 +7,12 @@ use arc_swap::ArcSwap;
 
 use super::config::{self, Change, Inputs, Loaded, Problems};
 use super::lockdown::Lockdown;
-use super::{logging, plugins};
+use super::{logging, plugins, webhooks};
 use crate::api::keys::Keyring;
 use crate::auth::mint::{self, MintError};
 use crate::auth::{self, Verifier};
 use crate::plugin::{Host, Prepared};
+use crate::webhook::Webhooks;
 use crate::wire::tls::{self, Tls};
 use crate::{chat, session, wire};
 
@@ -56,6 +57,8 @@ pub struct Running {
     pub lockdown: Option<Lockdown>,
     /// Once it runs.
     pub host: Option<Arc<Host>>,
+    /// The same.
+    pub webhooks: Option<Arc<Webhooks>>,
 }
 
 impl Running {
@@ -98,11 +101,15 @@ impl Running {
             Some(host) => Some((host, prepare(host, &reload.loaded)?)),
             None => None,
         };
+        let endpoints = webhooks::prepare(&reload.loaded)?;
         if let Err(error) = self.log.apply(&config.log) {
             tracing::warn!(%error, "the log goes on as it was");
         }
         if let Some((host, prepared)) = plugins {
             host.adopt(config.plugins.clone(), prepared);
+        }
+        if let Some(webhooks) = &self.webhooks {
+            webhooks::adopt(webhooks, endpoints);
         }
         self.live.verifier.store(Arc::new(verifier));
         self.live.auth.store(Arc::new(config.auth.clone()));

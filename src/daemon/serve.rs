@@ -17,7 +17,7 @@ use super::config::{Inputs, Loaded};
 use super::reload::{self, Live, Running};
 use super::sides::Sides;
 use super::signals::{self, Wish};
-use super::{descriptors, exit, logging, memory, plugins, service, state_dir};
+use super::{descriptors, exit, logging, memory, plugins, service, state_dir, webhooks};
 use crate::api::Api;
 use crate::chat::{self, Chat};
 use crate::console::journal::Journal;
@@ -31,7 +31,7 @@ use crate::plugin::Host;
 use crate::roster::Roster;
 use crate::roster::packet::Packet;
 use crate::session::quota::Quotas;
-use crate::store::Store;
+use crate::webhook::Webhooks;
 use crate::wire::annex::Annex;
 use crate::wire::connect::Door;
 use crate::wire::dispatch::{Dispatcher, Shared};
@@ -93,7 +93,8 @@ pub fn run(inputs: Inputs, loaded: Loaded, state_dir: PathBuf, log: logging::Han
     let live = Live::new(&loaded.config, verifier, tls, api_keys);
     let descriptors = descriptors::raise();
     descriptors::warn(descriptors, loaded.config.limits.connections);
-    let running = Running { inputs, loaded, state_dir, live, log, descriptors, lockdown: None, host: None };
+    let running =
+        Running { inputs, loaded, state_dir, live, log, descriptors, lockdown: None, host: None, webhooks: None };
     let code = runtime.block_on(serve(running));
     // What is left are connections that were cut; nothing of theirs is waited for.
     runtime.shutdown_timeout(Duration::from_millis(100));
@@ -106,6 +107,7 @@ struct House {
     shared: Arc<Shared>,
     server: Server,
     host: Arc<Host>,
+    webhooks: Arc<Webhooks>,
     /// Ends the tasks that go on for ever.
     end: CancellationToken,
 }
@@ -123,6 +125,7 @@ async fn serve(mut running: Running) -> ExitCode {
         Err(code) => return code.into(),
     };
     running.host = Some(Arc::clone(&house.host));
+    running.webhooks = Some(Arc::clone(&house.webhooks));
     let admin = match Listener::bind(&running.loaded.config.admin) {
         Ok(admin) => admin,
         Err(error) => {
@@ -203,6 +206,7 @@ fn open_desk(listener: Listener, house: &House, errands: mpsc::Sender<Errand>, j
         chat: Arc::clone(&house.chat),
         shared: Arc::clone(&house.shared),
         host: Arc::clone(&house.host),
+        webhooks: Arc::clone(&house.webhooks),
         errands,
         journal,
         node: host_name(),
@@ -247,11 +251,8 @@ async fn build(running: &Running) -> Result<House, u8> {
     let (bus, lanes) = bus::local(lanes);
     let publisher = bus.clone();
     let publish = Box::new(move |events| publisher.publish_blocking(events));
-    let store = Store::open(&config.store, &running.state_dir, publish).map_err(|error| {
-        tracing::error!("{error}");
-        exit::UNAVAILABLE
-    })?;
     let roster = Arc::<Roster>::default();
+    let (store, webhooks) = webhooks::open_store(running, &roster, publish).await?;
     let setup = plugins::setup(&running.loaded, &store, &roster).await.map_err(|error| {
         tracing::error!(%error, "what plugins have kept cannot be read");
         exit::UNAVAILABLE
@@ -295,7 +296,8 @@ async fn build(running: &Running) -> Result<House, u8> {
     let demo = || Demo::new(&config.server.path, Arc::clone(&live.auth), running.state_dir.clone());
     let mut annexes = Vec::from_iter(config.server.demo.then(|| Arc::new(demo()) as Arc<dyn Annex>));
     let api = Arc::new(Api::new(Arc::clone(&shared), Arc::clone(&live.api_keys)));
-    let metrics = Arc::new(Metrics::new(Arc::clone(&shared), Arc::clone(&host), Arc::clone(&api)));
+    let metrics =
+        Arc::new(Metrics::new(Arc::clone(&shared), Arc::clone(&host), Arc::clone(&api), Arc::clone(&webhooks)));
     let mut sides = Sides::open(config, Arc::clone(&metrics), api).map_err(|error| {
         tracing::error!("{error}");
         exit::UNAVAILABLE
@@ -325,7 +327,7 @@ async fn build(running: &Running) -> Result<House, u8> {
     metrics.watch(server.counts());
     let end = CancellationToken::new();
     sides.serve(&live.compression, &end);
-    let house = House { chat, shared, server, host, end };
+    let house = House { chat, shared, server, host, webhooks, end };
     house.start_clocks(live);
     Ok(house)
 }
@@ -368,6 +370,7 @@ impl House {
             let (host, chat) = (Arc::clone(&host), Arc::clone(&chat));
             async move { plugins::keep(&host, &chat).await }
         });
+        webhooks::start_clock(&self.webhooks, &self.end);
         let chat = Arc::clone(&self.chat);
         every(chat::RETENTION_INTERVAL, &self.end, move || {
             let chat = Arc::clone(&chat);
@@ -433,6 +436,7 @@ async fn drain(house: House, desk: Option<Serving>, timeout: Duration) {
         house.chat.settle_presence().await;
         house.chat.settle_aftermath().await;
         plugins::keep(&house.host, &house.chat).await;
+        house.webhooks.stop().await;
     };
     if tokio::time::timeout_at(deadline, settled).await.is_err() {
         tracing::warn!("receipts and presence could not be stored in time");

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::access::Member;
 use super::conversation::Conversation;
 use super::error::Error;
-use super::hooks::{Call, Origin};
+use super::hooks::{Call, Hold, Origin};
 use super::id::{ConnectionId, ConversationId, MessageId, UserId};
 use super::message::{Message, Reactions};
 use super::notification::Notification;
@@ -73,6 +74,10 @@ pub enum Event {
         last_seen: Time,
         to: HashSet<UserId>,
     },
+    /// To nobody here: those who come in with it are told by `MemberAdded`.
+    ConversationCreated {
+        conversation: Arc<Conversation>,
+    },
     /// To all devices that follow it.
     ConversationUpdated {
         conversation: Arc<Conversation>,
@@ -85,11 +90,20 @@ pub enum Event {
     MemberAdded {
         conversation: Arc<Conversation>,
         user: UserId,
+        /// They were a member all the time.
+        after_ban: bool,
     },
     /// Somebody left or was banned: their devices follow it no more and are told that it is gone.
     MemberRemoved {
         conversation: ConversationId,
         user: UserId,
+        /// They stay a member, who may come back.
+        by_ban: bool,
+    },
+    /// To nobody here: role, mute or ban of a member is another one.
+    MemberUpdated {
+        conversation: ConversationId,
+        member: Arc<Member>,
     },
     /// The devices of a user, or one of them, are told why and disconnected.
     Dismissed {
@@ -103,6 +117,8 @@ pub enum Event {
     /// A message outside of the order: to its sender's other devices.
     MessageAside {
         message: Arc<Message>,
+        /// Why it waits for a moderator, if it does.
+        hold: Option<Hold>,
         origin: Option<ConnectionId>,
     },
     /// What only one user is told, as a message that is kept nowhere.
@@ -156,6 +172,11 @@ pub struct Mark {
 }
 
 impl Event {
+    /// Somebody became a member.
+    pub fn joined(conversation: &Arc<Conversation>, user: &UserId) -> Self {
+        Event::MemberAdded { conversation: Arc::clone(conversation), user: user.clone(), after_ban: false }
+    }
+
     /// What the order of events is kept for: events of one key are delivered in the order of their publication.
     pub fn key(&self) -> &str {
         match self {
@@ -167,13 +188,14 @@ impl Event {
             | Event::TypingStop { conversation, .. }
             | Event::ConversationDeleted { conversation }
             | Event::Shout { conversation, .. }
-            | Event::MemberRemoved { conversation, .. } => conversation.as_str(),
+            | Event::MemberRemoved { conversation, .. }
+            | Event::MemberUpdated { conversation, .. } => conversation.as_str(),
             Event::Delivered { mark, .. } | Event::Read { mark, .. } | Event::ReadElsewhere { mark, .. } => {
                 mark.conversation.as_str()
             }
-            Event::ConversationUpdated { conversation } | Event::MemberAdded { conversation, .. } => {
-                conversation.id.as_str()
-            }
+            Event::ConversationCreated { conversation }
+            | Event::ConversationUpdated { conversation }
+            | Event::MemberAdded { conversation, .. } => conversation.id.as_str(),
             Event::Online { user, .. } | Event::Offline { user, .. } | Event::Dismissed { user, .. } => user.as_str(),
             Event::MessageAside { message, .. } => message.conversation.as_str(),
             Event::Notification { to, .. } | Event::Custom { to, .. } | Event::Answer { to, .. } => to.as_str(),

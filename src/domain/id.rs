@@ -124,6 +124,11 @@ uuid_id!(
     NotificationId
 );
 
+uuid_id!(
+    /// What an application is told over HTTP; the same however often it is told.
+    EventId
+);
+
 /// A connection of this process. Unlike the Socket.IO session id, it is no secret: logs and operators may see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(pub u64);

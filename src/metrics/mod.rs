@@ -1,11 +1,12 @@
 //! `GET /metrics`: figures for Prometheus, gathered when they are asked for from what the rooms count anyway.
 //!
-//! The labels are of closed sets: kinds, outcomes, reasons, the names of plugins. No user or conversation stands in one.
+//! The labels are of closed sets: kinds, outcomes, reasons, the names of plugins and webhooks. No user or conversation stands in one.
 
 pub mod config;
 mod names;
 mod process;
 mod text;
+mod webhooks;
 
 use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -23,6 +24,7 @@ use crate::chat::Chat;
 use crate::domain::error::Code;
 use crate::domain::units::ByteSize;
 use crate::plugin::{Done, Host, Standing};
+use crate::webhook::Webhooks;
 use crate::wire::annex::Annex;
 use crate::wire::dispatch::Shared;
 use crate::wire::event::{ClientEvent, UNKNOWN};
@@ -39,15 +41,16 @@ pub struct Metrics {
     shared: Arc<Shared>,
     plugins: Arc<Host>,
     api: Arc<Api>,
+    webhooks: Arc<Webhooks>,
     /// Set once the server is there, which is built after this.
     counts: OnceLock<Counts>,
     started: f64,
 }
 
 impl Metrics {
-    pub fn new(shared: Arc<Shared>, plugins: Arc<Host>, api: Arc<Api>) -> Self {
+    pub fn new(shared: Arc<Shared>, plugins: Arc<Host>, api: Arc<Api>, webhooks: Arc<Webhooks>) -> Self {
         let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
-        Metrics { shared, plugins, api, counts: OnceLock::new(), started }
+        Metrics { shared, plugins, api, webhooks, counts: OnceLock::new(), started }
     }
 
     /// Watches a server as well.
@@ -79,6 +82,7 @@ impl Metrics {
         store(&mut text, &self.shared.chat);
         self.plugins(&mut text);
         self.api(&mut text);
+        webhooks::gather(&self.webhooks, &mut text);
         self.process(&mut text);
         text.finish()
     }

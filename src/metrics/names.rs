@@ -45,6 +45,13 @@ families! {
     PLUGIN_BENCHED "chatd_plugin_benched" Gauge "1 while a plugin is left out because it failed.";
     API_REQUESTS "chatd_api_requests_total" Counter "Requests to the API, by route and outcome.";
     API_LATENCY "chatd_api_request_seconds" Times "From the receipt of a request to the API to its answer.";
+    WEBHOOK_ATTEMPTS "chatd_webhook_attempts_total" Counter "Requests to webhooks, by webhook and outcome.";
+    WEBHOOK_GIVEN_UP "chatd_webhook_given_up_total" Counter "Events that a webhook did not take for too long.";
+    WEBHOOK_TIME "chatd_webhook_duration_seconds_total" Counter "Time that requests to webhooks took.";
+    WEBHOOK_UP "chatd_webhook_up" Gauge "1 while a webhook takes events; 0 while it is down, paused or gone.";
+    WEBHOOK_WAITING "chatd_webhook_queue_depth" Gauge "Events that a webhook has yet to take, of some seconds ago.";
+    WEBHOOK_OLDEST "chatd_webhook_oldest_seconds" Gauge "The age of the first of them.";
+    WEBHOOK_DROPPED "chatd_webhook_dropped_total" Counter "Events dropped because the outbox was full.";
     CPU "process_cpu_seconds_total" Counter "User and system time of the process.";
     RESIDENT "process_resident_memory_bytes" Gauge "Memory in use.";
     VIRTUAL "process_virtual_memory_bytes" Gauge "Address space in use.";

@@ -18,6 +18,7 @@ mod members;
 mod messages;
 mod notifications;
 mod open;
+mod outbox;
 pub mod past;
 mod plugins;
 mod query;
@@ -46,12 +47,14 @@ use self::figures::Figures;
 pub use self::lists::ConversationFilter;
 pub use self::members::{LastOf, Marks};
 pub use self::messages::{MAX_PAGE_BYTES, Page};
+pub use self::outbox::{Advance, Depth, Entry, Owed, Parked, Recorder, Stored};
 pub use self::query::Query;
 use self::reader::Reader;
 pub use self::search::Search;
 pub use self::tx::Tx;
 pub use self::writer::{Publish, Reply};
 use crate::domain::error::Error as Refusal;
+use crate::domain::event::Event;
 
 /// A handle on the database; a clone is the same store.
 #[derive(Clone)]
@@ -62,6 +65,7 @@ struct Shared {
     path: PathBuf,
     health: Arc<Health>,
     figures: Arc<Figures>,
+    recorder: Arc<dyn Recorder>,
     /// Taken at close, which ends the threads.
     channels: Mutex<Option<Channels>>,
     /// Readers for threads that are not the store's, while none of these uses them.
@@ -110,7 +114,12 @@ impl Store {
     ///
     /// # Errors
     /// Where the file cannot be opened, is held by another daemon, or was written by a newer version.
-    pub fn open(config: &Config, state_dir: &Path, publish: Publish) -> Result<Self, OpenError> {
+    pub fn open(
+        config: &Config,
+        state_dir: &Path,
+        publish: Publish,
+        recorder: Arc<dyn Recorder>,
+    ) -> Result<Self, OpenError> {
         let path = open::database_path(&config.url, state_dir);
         let lock = open::lock(&path)?;
         let connection = open::writer(&path, config)?;
@@ -133,11 +142,13 @@ impl Store {
 
         let mut threads = Vec::new();
         let (writer_health, writer_figures) = (Arc::clone(&health), Arc::clone(&figures));
+        let writer_recorder = Arc::clone(&recorder);
         threads.push(
             spawn("store-writer", move || {
                 // The lock lasts as long as the writer.
                 let _lock = lock;
-                writer::run(connection, &write_jobs, &publish, &writer_health, &writer_figures);
+                let leave = writer::Leave { publish, recorder: writer_recorder };
+                writer::run(connection, &write_jobs, &leave, &writer_health, &writer_figures);
             })
             .map_err(io)?,
         );
@@ -156,6 +167,7 @@ impl Store {
             path,
             health,
             figures,
+            recorder,
             channels: Mutex::new(Some(channels)),
             spare: Mutex::default(),
             threads: Mutex::new(threads),
@@ -186,6 +198,11 @@ impl Store {
     /// What the writer has done.
     pub fn figures(&self) -> &Figures {
         &self.0.figures
+    }
+
+    /// Whether the outbox keeps `event`, where it is published in a write.
+    pub fn records(&self, event: &Event) -> bool {
+        self.0.recorder.wants(event)
     }
 
     /// Runs `work` in the next commit and answers after it.

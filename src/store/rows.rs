@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::domain::access::{Member, Role};
 use crate::domain::conversation::{Conversation, Kind, Policy, Settings};
-use crate::domain::id::{ConversationId, MessageId, NotificationId, UserId};
+use crate::domain::id::{ConversationId, EventId, MessageId, NotificationId, UserId};
 use crate::domain::message::{Message, MessageType, Reactions};
 use crate::domain::notification::Notification;
 use crate::domain::presence::Status;
@@ -43,6 +43,7 @@ macro_rules! uuid_column {
 
 uuid_column!(MessageId);
 uuid_column!(NotificationId);
+uuid_column!(EventId);
 
 /// Ids that users bring, and the words for kinds and roles, are kept as text.
 macro_rules! text_column {

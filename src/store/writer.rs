@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use super::Health;
 use super::error::{Abort, Error};
 use super::figures::Figures;
+use super::outbox::{self, Recorder};
 use super::query::Query;
 use super::seats::Seats;
 use super::tx::Tx;
@@ -31,6 +32,12 @@ const MAX_UNINDEXED: u64 = 2_048;
 
 /// Takes the events of a commit, in order. It may block: that is how a full bus slows the writers down.
 pub type Publish = Box<dyn Fn(Vec<Event>) + Send>;
+
+/// Where the events of a commit go: into it, for those who are told later, and out of it.
+pub struct Leave {
+    pub publish: Publish,
+    pub recorder: Arc<dyn Recorder>,
+}
 
 pub trait Job: Send {
     /// Does the work.
@@ -102,7 +109,7 @@ where
 pub fn run(
     mut connection: Connection,
     jobs: &mpsc::Receiver<Box<dyn Job>>,
-    publish: &Publish,
+    leave: &Leave,
     health: &Arc<Health>,
     figures: &Figures,
 ) {
@@ -131,17 +138,20 @@ pub fn run(
         group.extend(jobs.try_iter().take(MAX_GROUP - 1));
         figures.taken(group.len());
         let began = Instant::now();
-        let outcome = commit_group(&mut connection, &mut group, &mut seats);
+        let outcome = commit_group(&mut connection, &mut group, &mut seats, &*leave.recorder);
         let committed = outcome.is_ok();
         figures.committed(group.len(), began.elapsed(), committed);
         if !committed {
             seats.forget(&connection);
         }
         match outcome {
-            Ok(Committed { events, outage }) => {
+            Ok(Committed { events, recorded, outage }) => {
                 health.note(outage);
+                if let Some(last) = recorded {
+                    leave.recorder.recorded(last);
+                }
                 if !events.is_empty() {
-                    publish(events);
+                    (leave.publish)(events);
                 }
             }
             Err(error) => health.note(Some(error.to_string())),
@@ -168,6 +178,8 @@ fn index_messages(connection: &mut Connection, seats: &mut Seats) -> Result<(), 
 /// What a commit leaves.
 struct Committed {
     events: Vec<Event>,
+    /// The last entry of the outbox that it brought.
+    recorded: Option<i64>,
     /// Why a job of the group found that the store takes no writes.
     outage: Option<String>,
 }
@@ -176,6 +188,7 @@ fn commit_group(
     connection: &mut Connection,
     group: &mut [Box<dyn Job>],
     seats: &mut Seats,
+    recorder: &dyn Recorder,
 ) -> Result<Committed, Error> {
     // Dropping the transaction on any error rolls it back.
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
@@ -207,12 +220,16 @@ fn commit_group(
         if alone {
             // The one job left the transaction unusable or unwanted: nothing is to be committed.
             drop(transaction);
-            return Ok(Committed { events, outage });
+            return Ok(Committed { events, recorded: None, outage });
         }
         // A full disk may have ended the whole transaction already; then this fails, and the group with it.
         transaction.prepare_cached("ROLLBACK TO job")?.execute([])?;
         transaction.prepare_cached("RELEASE job")?.execute([])?;
     }
+    let mut recorded = None;
+    for entry in events.iter().filter_map(|event| recorder.entry(event)) {
+        recorded = Some(outbox::add(&transaction, &entry)?);
+    }
     transaction.commit()?;
-    Ok(Committed { events, outage })
+    Ok(Committed { events, recorded, outage })
 }

@@ -83,7 +83,7 @@ fn deliver(chat: &Chat, event: Event, published: Instant) -> usize {
             let packet = Packet::event(server::MESSAGE_DELETED, &MessageBody::from(&*message));
             to_readers(chat, &message, &packet, origin)
         }
-        Event::MessageAside { message, origin } => {
+        Event::MessageAside { message, origin, .. } => {
             let packet = Packet::event(server::MESSAGE_NEW, &MessageBody::from(&*message));
             to_readers(chat, &message, &packet, origin)
         }
@@ -138,6 +138,8 @@ fn deliver(chat: &Chat, event: Event, published: Instant) -> usize {
             let packet = Packet::event(server::USER_OFFLINE, &body);
             to.iter().map(|peer| to_user(chat, peer, &packet, None, None)).sum()
         }
+        // Whom it concerns is told by other events.
+        Event::ConversationCreated { .. } | Event::MemberUpdated { .. } => 0,
         Event::ConversationUpdated { conversation } => {
             let packet = Packet::event(server::CONVERSATION_UPDATED, &ConversationBody::from(&*conversation));
             to_followers(chat, &conversation.id, &packet, None)
@@ -149,13 +151,13 @@ fn deliver(chat: &Chat, event: Event, published: Instant) -> usize {
             chat.roster().conversation_deleted(&conversation);
             told
         }
-        Event::MemberAdded { conversation, user } => {
+        Event::MemberAdded { conversation, user, .. } => {
             let follow = chat.config().conversations.auto_join;
             chat.roster().member_added(&conversation.id, &user, follow);
             let packet = Packet::event(server::CONVERSATION_UPDATED, &ConversationBody::from(&*conversation));
             to_user(chat, &user, &packet, Some(&conversation.id), None)
         }
-        Event::MemberRemoved { conversation, user } => {
+        Event::MemberRemoved { conversation, user, .. } => {
             let told = to_user(chat, &user, &gone(&conversation), Some(&conversation), None);
             chat.roster().member_removed(&conversation, &user);
             told

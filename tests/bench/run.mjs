@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util'
 import { freePort } from '../common/port.mjs'
 import { floods } from './flood.mjs'
 import { plugins } from './plugins.mjs'
+import { webhooks } from './webhooks.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const SECRET = 'a secret for the benchmark, long enough for HS256'
@@ -56,20 +57,21 @@ if (options.help) {
                 [--node-synchronous NORMAL|FULL] [--rooms N] [--out DIR]
        tests/bench/run --server chatd --scenario flood [--rest 60]
        tests/bench/run --server chatd --scenario plugins [--runs 5]
+       tests/bench/run --server chatd --scenario webhooks [--runs 5]
 
 --rooms has fewer or more rooms of the same size. A run is a server of its own: it warms up for a second, or two in
 all, before the window of --seconds. What was measured while something else was at work on the machine is measured again,
 up to five times. Exit status 1: chatd lost something, made something twice or refused it.
 
 scenarios: ${Object.keys(SCENARIOS).join(', ')}, and by itself flood: what strangers who press in cost in memory, before,
-at the peak and --rest seconds later, which takes six minutes; and plugins: what they cost.`)
+at the peak and --rest seconds later, which takes six minutes; plugins and webhooks: what they cost.`)
   process.exit()
 }
 const runs = options.quick ? 1 : Number(options.runs)
 const seconds = options.quick ? 2 : Number(options.seconds)
 const servers = options.server === 'both' ? SERVERS : [options.server]
 const chosen = options.scenario ? options.scenario.split(',') : Object.keys(SCENARIOS)
-const unknown = [...servers.filter((server) => !SERVERS.includes(server)), ...chosen.filter((key) => !SCENARIOS[key] && !['flood', 'plugins'].includes(options.scenario))]
+const unknown = [...servers.filter((server) => !SERVERS.includes(server)), ...chosen.filter((key) => !SCENARIOS[key] && !['flood', 'plugins', 'webhooks'].includes(options.scenario))]
 if (unknown.length > 0) {
   console.error(`tests/bench/run: unknown: ${unknown.join(', ')}; see --help`)
   process.exit(2)
@@ -123,7 +125,7 @@ async function measure(server, args) {
   try {
     await ready(port, child)
     const { config, plugins: scripts, beside, ...flags } = args
-    const end = await beside?.({ port, secret: SECRET })
+    const end = await beside?.({ port, secret: SECRET, pid: child.pid })
     const measured = load({ port, peer: server, pid: child.pid, secret: SECRET, seconds, ...flags, rooms: options.rooms ?? args.rooms })
     return await measured.finally(() => end?.())
   } finally {
@@ -181,6 +183,12 @@ if (options.scenario === 'plugins') {
   const { lines, results, failed } = await plugins(measure, runs)
   console.log(lines.join('\n'))
   writeFileSync(join(options.out, 'plugins.json'), JSON.stringify(results, null, 2))
+  process.exit(failed ? 1 : 0)
+}
+if (options.scenario === 'webhooks') {
+  const { lines, results, failed } = await webhooks(measure, LOAD_CORE, runs)
+  console.log(lines.join('\n'))
+  writeFileSync(join(options.out, 'webhooks.json'), JSON.stringify(results, null, 2))
   process.exit(failed ? 1 : 0)
 }
 const results = {}

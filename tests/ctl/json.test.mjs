@@ -4,7 +4,8 @@
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 
-import { chat, words } from '../common/harness.mjs'
+import { chat, until, words } from '../common/harness.mjs'
+import { Receiver } from '../common/receiver.mjs'
 
 const SNAPSHOT = new URL('json.snapshot.json', import.meta.url)
 
@@ -28,6 +29,10 @@ chat('the answers have the form that scripts know', { plugins: { hello } }, asyn
   const bob = await scene.connect('bob')
   const room = await scene.create(ann, [bob], { id: 'lobby', title: 'Lobby' })
   const said = await ann.say(room, `${words()} zebra`)
+  const app = await Receiver.listen({ answer: ({ data }) => (data.content === 'bad' ? 400 : 204) })
+  await daemon.reload({ webhooks: [app.table({ name: 'app', events: ['message.created'], retry_for: '0s' })] })
+  await ann.say(room, 'bad')
+  await until(async () => (await operator.json('webhook', 'list')).webhooks[0].dead === 1, 'the event to be given up')
   const [first, second] = [await ann.say(room, 'wait'), await ann.say(room, 'wait')]
   await ann.say(room, 'fail')
   daemon.writeConfig({ limits: { burst: 50 }, ping: { interval: '20s' } })
@@ -44,6 +49,8 @@ chat('the answers have the form that scripts know', { plugins: { hello } }, asyn
     ['message', 'show', said.id], ['message', 'search', 'zebra'], ['message', 'delete', said.id, '--yes'],
     ['plugin', 'list'], ['plugin', 'show', 'hello'], ['plugin', 'call', 'hello', 'x'], ['plugin', 'reload'], ['plugin', 'disable', 'hello'],
     ['review', 'list'], ['review', 'approve', first.id], ['review', 'reject', second.id],
+    ['webhook', 'list'], ['webhook', 'show', 'app'], ['webhook', 'pause', 'app'], ['webhook', 'resume', 'app'],
+    ['webhook', 'replay', 'app'], ['webhook', 'test', 'app'],
     ['token', 'mint', '--user', 'ann'], ['token', 'verify', token], ['token', 'revoke', token],
     ['store', 'check'], ['store', 'prune'], ['backup', `${daemon.dir}/copy.db`], ['doctor'], ['lockdown', '1'], ['reload'],
     ['kick', 'bob'], ['user', 'ban', 'bob', '--for', '1h'], ['user', 'unban', 'bob'],
@@ -58,4 +65,5 @@ chat('the answers have the form that scripts know', { plugins: { hello } }, asyn
   assert.deepEqual(shapes, JSON.parse(readFileSync(SNAPSHOT, 'utf8')))
   // The kick was part of it.
   await bob.next('error')
+  await app.close()
 })

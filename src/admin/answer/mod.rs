@@ -2,6 +2,8 @@
 
 mod chat;
 mod daemon;
+mod webhook;
 
 pub use self::chat::*;
 pub use self::daemon::*;
+pub use self::webhook::*;

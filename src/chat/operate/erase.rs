@@ -68,7 +68,7 @@ impl Chat {
                 if role == Some(Role::Owner) {
                     member::pass_on(tx, &mut seat, Time::now())?;
                 }
-                tx.publish(Event::MemberRemoved { conversation: id.clone(), user });
+                tx.publish(Event::MemberRemoved { conversation: id.clone(), user, by_ban: false });
                 if let Some(conversation) = tx.conversation(&id)? {
                     tx.publish(Event::ConversationUpdated { conversation: Arc::new(conversation) });
                 }

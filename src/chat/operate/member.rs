@@ -1,7 +1,5 @@
 //! Who is in a conversation, as the application's back end has it: many at a time, and by nobody's leave.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
 use super::SPEAKER;
@@ -48,7 +46,7 @@ impl Chat {
                 }
                 let by = UserId::stored(SPEAKER);
                 for user in &new {
-                    tx.publish(Event::MemberAdded { conversation: Arc::clone(&conversation), user: user.clone() });
+                    tx.publish(Event::joined(&conversation, user));
                     notify::added(tx, &conversation, user, &by, now, &through)?;
                 }
                 if !new.is_empty() {
@@ -77,7 +75,7 @@ impl Chat {
                     if removed.role == Role::Owner {
                         member::pass_on(tx, &mut seat, now)?;
                     }
-                    tx.publish(Event::MemberRemoved { conversation: id.clone(), user });
+                    tx.publish(Event::MemberRemoved { conversation: id.clone(), user, by_ban: false });
                     count += 1;
                 }
                 if count > 0 {
@@ -125,7 +123,9 @@ impl Chat {
                     if let Some(owner) = seat.conversation.owner.clone()
                         && let Some(former) = tx.member(&id, &owner)?
                     {
-                        tx.update_member(&seat, &Member { role: Role::Moderator, ..former })?;
+                        let former = Member { role: Role::Moderator, ..former };
+                        tx.update_member(&seat, &former)?;
+                        member::publish_change(tx, &id, &former);
                     }
                     crown(tx, &mut seat, Some(target), now)?;
                 }

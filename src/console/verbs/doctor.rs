@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::{plugin, round_trip};
+use super::{plugin, round_trip, webhook};
 use crate::admin::answer::{Diagnosis, Finding, Setting, Verdict};
 use crate::admin::protocol::Failure;
 use crate::console::{Console, Errand};
@@ -38,6 +38,7 @@ pub async fn examine(console: &Console) -> Result<Diagnosis, Failure> {
             finding("plugins", Verdict::Bad, format!("benched: {}", benched.join(", ")), Some(advice))
         }
     });
+    findings.extend(webhook::examine(console).await);
     findings.extend(console.chat.store().path().parent().and_then(disk));
     findings.extend(files(console, &settings));
     let behind = console.chat.roster().behind().len();

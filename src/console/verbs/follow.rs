@@ -122,18 +122,25 @@ fn describe(event: &Event, content: bool) -> Option<Value> {
         Event::Offline { user, last_seen, .. } => {
             json!({ "event": "user:offline", "user": user, "lastSeen": last_seen })
         }
+        Event::ConversationCreated { conversation } => {
+            json!({ "event": "conversation:created", "conversation": conversation.id })
+        }
         Event::ConversationUpdated { conversation } => {
             json!({ "event": "conversation:updated", "conversation": conversation.id })
         }
         Event::ConversationDeleted { conversation } => {
             json!({ "event": "conversation:deleted", "conversation": conversation })
         }
-        Event::MemberAdded { conversation, user } => {
+        Event::MemberAdded { conversation, user, .. } => {
             json!({ "event": "member:added", "user": user, "conversation": conversation.id })
         }
-        Event::MemberRemoved { conversation, user } => {
+        Event::MemberRemoved { conversation, user, .. } => {
             json!({ "event": "member:removed", "user": user, "conversation": conversation })
         }
+        Event::MemberUpdated { conversation, member } => json!({
+            "event": "member:updated", "user": member.user, "conversation": conversation, "role": member.role.as_str(),
+            "mutedUntil": member.muted_until, "bannedUntil": member.banned_until,
+        }),
         Event::Dismissed { user, error, .. } => {
             json!({ "event": "user:dismissed", "user": user, "code": error.code() })
         }

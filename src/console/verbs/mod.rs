@@ -15,3 +15,4 @@ pub mod status;
 pub mod store;
 pub mod token;
 pub mod user;
+pub mod webhook;

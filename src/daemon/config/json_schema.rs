@@ -155,7 +155,7 @@ mod tests {
         for section in schema::sections() {
             assert!(about(section, None).len() > 5, "[{section}]");
         }
-        for key in schema::KEYS.iter().chain(schema::API_KEY) {
+        for key in schema::KEYS.iter().chain(schema::API_KEY).chain(schema::WEBHOOK) {
             let about = description(key);
             assert!(about.len() > 5 && about.ends_with('.'), "{}: {about:?}", key.path);
         }

@@ -34,7 +34,7 @@ pub use source::{Place, Source};
 
 use crate::daemon::logging;
 use crate::wire::bind;
-use crate::{api, auth, chat, console, metrics, plugin, session, store, wire};
+use crate::{api, auth, chat, console, metrics, plugin, session, store, webhook, wire};
 use setting::{Layer, Setting as Written};
 
 /// Where the configuration lies when nobody says otherwise.
@@ -58,6 +58,7 @@ pub struct Config {
     pub metrics: metrics::config::Config,
     pub log: logging::Config,
     pub api: api::config::Config,
+    pub webhooks: Vec<webhook::config::Config>,
 }
 
 /// The sections as the file has them.
@@ -83,17 +84,18 @@ struct Sections {
     metrics: metrics::config::Config,
     log: logging::Config,
     api: api::config::Config,
+    webhooks: Vec<webhook::config::Config>,
 }
 
 impl From<Sections> for Config {
     fn from(sections: Sections) -> Self {
         let Sections { server, cors, ping, transports, compression, auth, limits, store, plugins, admin, log, .. } =
             sections;
-        let Sections { messages, conversations, typing, presence, receipts, notifications, metrics, api, .. } =
-            sections;
+        let Sections { messages, conversations, typing, presence, receipts, notifications, metrics, .. } = sections;
+        let Sections { api, webhooks, .. } = sections;
         let chat = chat::config::Config { messages, conversations, typing, presence, receipts, notifications };
         let config = Config { server, cors, ping, transports, compression, auth, limits, chat, ..Config::default() };
-        Config { store, plugins, admin, metrics, log, api, ..config }
+        Config { store, plugins, admin, metrics, log, api, webhooks, ..config }
     }
 }
 

@@ -79,7 +79,15 @@ fn named(name: &str, value: &Value) -> Value {
     let name = name.to_ascii_lowercase();
     let is_secret = ["secret", "password", "token", "api_key", "apikey"].iter().any(|word| name.contains(word));
     let is_secret = (is_secret && !name.ends_with("_file")) || name == "key";
-    if is_secret { Value::String(MASK.into()) } else { mask(value) }
+    match value {
+        _ if is_secret => Value::String(MASK.into()),
+        // Tokens travel in queries as well.
+        Value::String(text) if name == "url" => {
+            let shown = text.split_once('?').map(|(head, _)| format!("{head}?{MASK}"));
+            Value::String(mask_credentials(&shown.unwrap_or_else(|| text.clone())))
+        }
+        value => mask(value),
+    }
 }
 
 fn mask(value: &Value) -> Value {

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use super::diagnose::did_you_mean;
+use crate::webhook;
 use crate::wire::config::Mode;
 use crate::wire::peer::{Proxy, ProxyError};
 
@@ -248,6 +249,29 @@ pub fn store_url(text: &str) -> Result<(), Complaint> {
         }
         _ => Err(Complaint::new("must begin with `sqlite:`").hint(write("sqlite:chatd.db"))),
     }
+}
+
+/// What a webhook is told of: an event, or all of a topic as `message.*`, or all.
+pub fn webhook_event(text: &str) -> Result<(), Complaint> {
+    if webhook::is_pattern(text) {
+        return Ok(());
+    }
+    let complaint = Complaint::new("must list events such as \"message.created\", \"message.*\" or \"*\"");
+    Err(complaint.hint(did_you_mean(text, webhook::event_names())))
+}
+
+/// What a webhook goes by, in commands and metrics.
+pub fn webhook_name(text: &str) -> Result<(), Complaint> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if (1..=64).contains(&text.len()) && text.chars().all(is_plain) {
+        return Ok(());
+    }
+    complain("must be 1 to 64 letters, digits, `.`, `-` or `_`")
+}
+
+pub fn webhook_secret(text: &str) -> Result<(), Complaint> {
+    let hint = "echo \"whsec_$(openssl rand -base64 32)\" makes a good one".to_owned();
+    webhook::check_secret(text).map_err(|error| Complaint::new(error.to_string()).hint(hint))
 }
 
 /// Directives for the log; `logging` knows which are refused.

@@ -30,7 +30,7 @@ const DAY: Span = Span::secs(86_400);
 const YEARS: Span = Span::secs(100 * 365 * 86_400);
 
 /// Sections and keys that later versions have: naming them says more than "unknown key".
-pub const LATER: [&str; 3] = ["cluster", "files", "webhooks"];
+pub const LATER: [&str; 2] = ["cluster", "files"];
 
 /// All keys, section by section, in the order in which they are documented and printed.
 pub static KEYS: &[Key] = &[
@@ -126,6 +126,21 @@ pub static KEYS: &[Key] = &[
     live("log.level", "'info'", Kind::Choice(&["off", "error", "warn", "info", "debug", "trace"])),
     fixed("log.format", "'auto'", Kind::Choice(&["auto", "human", "json", "journald"])),
     live("log.filter", "", Kind::Text(rules::log_filter)),
+    live("webhooks", "[]", Kind::Entries(WEBHOOK)),
+];
+
+/// The keys of one table of `[[webhooks]]`.
+pub static WEBHOOK: &[Key] = &[
+    live("webhooks.url", "", Kind::Text(rules::not_empty)),
+    live("webhooks.name", "", Kind::Text(rules::webhook_name)),
+    live("webhooks.events", "['*']", Kind::List(1, rules::webhook_event)),
+    live("webhooks.secret", "", Kind::Secrets(rules::webhook_secret)),
+    live("webhooks.secret_file", "", Kind::Path(rules::not_empty)),
+    live("webhooks.timeout", "'15s'", Kind::Time(INSTANT, Span::secs(120))),
+    live("webhooks.concurrency", "16", Kind::Count(1, 256)),
+    live("webhooks.retry_delay", "'5s'", Kind::Time(Span::millis(10), HOUR)),
+    live("webhooks.retry_for", "'1d'", Kind::Time(NONE, Span::secs(7 * 86_400))),
+    live("webhooks.allow_private", "false", Kind::Switch),
 ];
 
 /// The keys of one table of `[[api.keys]]`.
@@ -170,7 +185,8 @@ pub fn key(path: &str) -> Option<&'static Key> {
 
 /// The sections, each once, in the table's order.
 pub fn sections() -> impl Iterator<Item = &'static str> {
-    KEYS.chunk_by(|a, b| a.section() == b.section()).map(|keys| keys[0].section())
+    let sections = KEYS.chunk_by(|a, b| a.section() == b.section()).map(|keys| keys[0].section());
+    sections.filter(|section| !section.is_empty())
 }
 
 /// The names of a section's keys.
