@@ -301,8 +301,7 @@ impl Dispatcher {
         if !is_send {
             self.answer_all(in_flight).await;
         } else if let Some(before) = turn.take() {
-            // A turn ends by being dropped.
-            let _ = before.await;
+            self.wait_for(before, in_flight).await;
         }
         let mine = (is_send && self.shared.chat.considers()).then(|| {
             let (mine, end) = oneshot::channel();
@@ -320,6 +319,22 @@ impl Dispatcher {
         } else if in_flight.len() >= MAX_IN_FLIGHT {
             self.answer_first(in_flight).await;
         }
+    }
+
+    /// Waits for the end of a turn, and answers meanwhile what is done.
+    async fn wait_for(&self, mut turn: oneshot::Receiver<()>, in_flight: &mut VecDeque<Answer>) {
+        while let Some(first) = in_flight.front_mut() {
+            tokio::select! {
+                biased;
+                // A turn ends by being dropped.
+                _ = &mut turn => return,
+                packet = first => {
+                    in_flight.pop_front();
+                    self.answer(packet);
+                }
+            }
+        }
+        let _ = turn.await;
     }
 
     async fn answer_first(&self, in_flight: &mut VecDeque<Answer>) {

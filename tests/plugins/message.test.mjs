@@ -171,6 +171,23 @@ chat('a command that was answered is not run again for a retry', {
   assert.deepEqual(pluck(ann.got('message:new'), 'content'), ['roll 1', 'roll 2'])
 })
 
+chat('commands and messages that follow at once are all answered, in their order', {
+  config: { limits: { events_per_second: 10_000, burst: 10_000 } },
+  plugins: { echo: 'fn on_command(name, args, m) { return answer("answer " + args[0]); }' },
+}, async (scene) => {
+  const ann = await scene.connect('ann')
+  const room = await scene.create(ann)
+  const done = []
+  const sent = Array.from({ length: 100 }, async (_, n) => {
+    await ann.ok('message:send', { conversationId: room, content: n % 2 === 0 ? `/echo ${n}` : `text ${n}` })
+    done.push(n)
+  })
+  await Promise.all(sent)
+  assert.deepEqual(done, Array.from({ length: 100 }, (_, n) => n))
+  const answers = pluck(ann.got('message:new'), 'content')
+  assert.deepEqual(answers, Array.from({ length: 50 }, (_, n) => `answer ${2 * n}`))
+})
+
 chat('what plugins hear of a conversation comes in its order', {
   config: { limits: { events_per_second: 10_000, burst: 10_000 } },
   plugins: {
