@@ -6,7 +6,6 @@
 //! down.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc, oneshot};
@@ -41,7 +40,6 @@ pub struct Lane {
 /// Events in their order. They count as waiting in their lane until the batch is dropped.
 pub struct Batch {
     pub events: Vec<Event>,
-    pub published: Instant,
     _room: OwnedSemaphorePermit,
     _passed: Option<oneshot::Sender<()>>,
 }
@@ -118,7 +116,7 @@ impl Entrance {
     /// Without room there is nobody at the end: the lanes close after the writers at shutdown.
     fn send(&self, events: Vec<Event>, room: Option<OwnedSemaphorePermit>, passed: Option<oneshot::Sender<()>>) {
         if let Some(room) = room {
-            let _ = self.batches.send(Batch { events, published: Instant::now(), _room: room, _passed: passed });
+            let _ = self.batches.send(Batch { events, _room: room, _passed: passed });
         }
     }
 }

@@ -46,7 +46,7 @@ pub use self::member::MemberChange;
 pub use self::retention::INTERVAL as RETENTION_INTERVAL;
 pub use self::rule::conversation as rule_conversation;
 pub use self::sanctions::Sanctions;
-pub use self::send::{Sent, Turn};
+pub use self::send::{Arrival, Sent};
 use crate::bus::Bus;
 use crate::domain::hooks::{Directory, Hooks, Person, Visible};
 use crate::domain::id::{ConnectionId, UserId};

@@ -1,6 +1,7 @@
 //! `message:send`: stored, then acknowledged and broadcast.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 
@@ -28,6 +29,19 @@ pub struct Sent {
 /// The turn of one sender: dropped once nothing that they bring later can get before the message.
 pub type Turn = oneshot::Sender<()>;
 
+/// How a message came in.
+pub struct Arrival {
+    pub received: Instant,
+    pub turn: Option<Turn>,
+}
+
+impl Arrival {
+    /// By itself, and at this moment.
+    pub fn now() -> Self {
+        Arrival { received: Instant::now(), turn: None }
+    }
+}
+
 /// What there is to do once a message is stored, or settled without that.
 struct Stored {
     sent: Sent,
@@ -41,13 +55,13 @@ impl Chat {
     ///
     /// # Errors
     /// `INVALID`, `TOO_LARGE`, `NOT_FOUND`, `FORBIDDEN`, `MUTED`, `BANNED`, `UNAVAILABLE`; what a plugin refuses.
-    pub async fn send(self: &Arc<Self>, actor: &Actor, draft: Draft, turn: Option<Turn>) -> Result<Sent, Error> {
+    pub async fn send(self: &Arc<Self>, actor: &Actor, draft: Draft, arrival: Arrival) -> Result<Sent, Error> {
         let max_content = self.config().messages.max_content;
         message::check_content(&draft.content, draft.attachments.is_some(), max_content)?;
         let (reply, answer) = oneshot::channel();
         match self.considers() {
-            true => self.confer(actor, draft, turn, reply).await?,
-            false => self.store_message(actor, Considered::plain(draft), reply),
+            true => self.confer(actor, draft, arrival, reply).await?,
+            false => self.store_message(actor, Considered::plain(draft), arrival.received, reply),
         }
         let Stored { sent, wanted, answer } = settle(answer.await)?;
         if let Some((message, _turn)) = answer {
@@ -68,9 +82,10 @@ impl Chat {
         self: &Arc<Self>,
         actor: &Actor,
         draft: Draft,
-        turn: Option<Turn>,
+        arrival: Arrival,
         reply: Reply<Stored>,
     ) -> Result<(), Error> {
+        let Arrival { received, turn } = arrival;
         let points = self.points_of(&draft);
         let (chat, actor) = (Arc::clone(self), actor.clone());
         let conference = move |panel: &dyn Panel| match chat.consider(panel, &actor, draft) {
@@ -79,7 +94,7 @@ impl Chat {
                 // Whoever asked may have gone.
                 let _ = reply.send(Ok(Stored { sent, wanted, answer }));
             }
-            Ok(Outlook::Stores(considered)) => chat.store_message(&actor, *considered, reply),
+            Ok(Outlook::Stores(considered)) => chat.store_message(&actor, *considered, received, reply),
             Err(error) => {
                 let _ = reply.send(Err(error.into()));
             }
@@ -98,7 +113,7 @@ impl Chat {
     }
 
     /// Puts what was considered into the store's queue.
-    fn store_message(&self, actor: &Actor, considered: Considered, reply: Reply<Stored>) {
+    fn store_message(&self, actor: &Actor, considered: Considered, received: Instant, reply: Reply<Stored>) {
         let Considered { id, draft, mentions, fate, wanted } = considered;
         let hold = match fate {
             Fate::Ordered => None,
@@ -138,7 +153,7 @@ impl Chat {
                 let conversation = message.conversation.clone();
                 tx.publish(Event::TypingStop { conversation, user: actor.user.clone() });
             }
-            tx.publish(Event::MessageNew { message: Arc::clone(&message), origin: actor.connection });
+            tx.publish(Event::MessageNew { message: Arc::clone(&message), origin: actor.connection, received });
             notify::mentions(tx, seated.conversation(), &message, &message.mentions, &through)?;
             notify::absent(tx, &seated.seat, &message, policy, &roster, &through)?;
             if shows {

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -22,6 +23,8 @@ pub enum Event {
     MessageNew {
         message: Arc<Message>,
         origin: Option<ConnectionId>,
+        /// When it came in.
+        received: Instant,
     },
     MessageUpdated {
         message: Arc<Message>,

@@ -24,7 +24,7 @@ families! {
     LIMITED "chatd_rate_limited_total" Counter "Events and connects over a limit.";
     MESSAGES "chatd_messages_total" Counter "Messages that were stored.";
     ACKNOWLEDGED "chatd_message_ack_seconds" Times "From the receipt of a message to its acknowledgement.";
-    HANDED_OVER "chatd_message_handover_seconds" Times "From the commit of a message to its hand-over to the last device.";
+    HANDED_OVER "chatd_message_handover_seconds" Times "From the receipt of a message to its hand-over to the last device.";
     FAN_OUT "chatd_message_fanout_devices" Sizes "Devices of one message.";
     DELIVERIES "chatd_deliveries_total" Counter "Packets handed to devices because something happened.";
     EVICTIONS "chatd_evictions_total" Counter "Connections that the server ended, by reason.";

@@ -1,7 +1,6 @@
 //! From events to the devices that they concern: encoded once, handed over by reference.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::event::server;
 use super::link::Link;
@@ -42,7 +41,7 @@ async fn hand_over(chat: &Chat, lane: &mut Lane, batch: Batch) -> Vec<Arc<Link>>
     loop {
         if let Some(batch) = next {
             links.append(&mut corked(|| {
-                let told = batch.events.into_iter().map(|event| deliver(chat, event, batch.published)).sum::<usize>();
+                let told = batch.events.into_iter().map(|event| deliver(chat, event)).sum::<usize>();
                 chat.tally().delivered(told);
                 handed += told;
             }));
@@ -64,15 +63,15 @@ async fn hand_over(chat: &Chat, lane: &mut Lane, batch: Batch) -> Vec<Arc<Link>>
 
 /// Hands one event over, and tells to how many devices. Nothing here waits: a device that does not take it counts as
 /// behind.
-fn deliver(chat: &Chat, event: Event, published: Instant) -> usize {
+fn deliver(chat: &Chat, event: Event) -> usize {
     chat.watch().show(&event);
     match event {
-        Event::MessageNew { message, origin } => {
+        Event::MessageNew { message, origin, received } => {
             let Some(room) = chat.roster().room(&message.conversation) else { return 0 };
             let packet = Packet::event(server::MESSAGE_NEW, &MessageBody::from(&*message));
             let told = room.deliver_message(&message.conversation, &packet, message.seq, origin);
             chat.handed_over(&message);
-            chat.tally().handed_over(published.elapsed(), told);
+            chat.tally().handed_over(received.elapsed(), told);
             told
         }
         Event::MessageUpdated { message, origin } => {

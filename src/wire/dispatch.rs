@@ -29,7 +29,7 @@ use super::payload::request::{self, Request};
 use super::{sessions, verbs};
 use crate::auth::Verifier;
 use crate::chat::tally::Eviction;
-use crate::chat::{Chat, Turn};
+use crate::chat::{Arrival, Chat};
 use crate::domain::error::{Code, Error};
 use crate::domain::hooks::{Arg, Point};
 use crate::domain::id::ConnectionId;
@@ -308,7 +308,7 @@ impl Dispatcher {
             *turn = Some(end);
             mine
         });
-        let mut answer = self.run(name, request, mine, ack, received);
+        let mut answer = self.run(name, request, Arrival { received, turn: mine }, ack);
         // The first poll puts a send into the store's queue, or before the plugins: this is what keeps sends in order.
         match futures_util::poll!(&mut answer) {
             std::task::Poll::Ready(packet) => in_flight.push_back(Box::pin(std::future::ready(packet))),
@@ -416,19 +416,13 @@ impl Dispatcher {
 
     /// The verb and its answer as one future, which owns what it needs. A panic in it is a defect of ours: the client
     /// reads `INTERNAL`, and the log has the same id.
-    fn run(
-        &self,
-        name: String,
-        request: Result<Request, Error>,
-        turn: Option<Turn>,
-        ack: Option<i64>,
-        received: Instant,
-    ) -> Answer {
+    fn run(&self, name: String, request: Result<Request, Error>, arrival: Arrival, ack: Option<i64>) -> Answer {
+        let received = arrival.received;
         let (shared, session) = (Arc::clone(&self.shared), Arc::clone(&self.session));
         Box::pin(async move {
             let outcome = match request {
                 Ok(request) => {
-                    let verb = AssertUnwindSafe(verbs::run(&shared, &session, request, turn, ack));
+                    let verb = AssertUnwindSafe(verbs::run(&shared, &session, request, arrival, ack));
                     verb.catch_unwind().await.unwrap_or_else(|_| Err(internal()))
                 }
                 Err(error) => Err(error),

@@ -8,13 +8,13 @@ use super::payload::encode::{
     self, ConversationBody, MemberBody, MessageBody, NotificationBody, PresenceBody, ReactionsBody,
 };
 use super::payload::request::{MEMBER_CURSOR, Request};
-use crate::chat::Turn;
+use crate::chat::Arrival;
 use crate::domain::error::Error;
 use crate::domain::time::Time;
 use crate::roster::packet::Packet;
 use crate::session::Session;
 
-/// Runs one verb; a send ends its `turn` once nothing can get before it. The answer is made only where the client asked
+/// Runs one verb; a send ends its turn once nothing can get before it. The answer is made only where the client asked
 /// for one.
 ///
 /// # Errors
@@ -23,7 +23,7 @@ pub async fn run(
     shared: &Shared,
     session: &Session,
     request: Request,
-    turn: Option<Turn>,
+    arrival: Arrival,
     ack: Option<i64>,
 ) -> Result<Option<Packet>, Error> {
     let chat = &shared.chat;
@@ -38,7 +38,7 @@ pub async fn run(
             ok(ack, &json!({ "userId": actor.user, "expiresAt": session.expires_at() }))
         }
         Request::Send(draft) => {
-            let sent = chat.send(actor, draft, turn).await?;
+            let sent = chat.send(actor, draft, arrival).await?;
             ok(ack, &SentBody { message: MessageBody::from(&*sent.message), duplicate: sent.duplicate })
         }
         Request::Edit { message, content } => {

@@ -100,6 +100,18 @@ chat('every name that is served is in the manual, and the other way round', ON, 
   assert.deepEqual(documented.toSorted(), [...families].toSorted())
 })
 
+chat('a message takes from its receipt on, with what a plugin takes', {
+  ...ON,
+  plugins: { slow: 'fn on_message(m) { let from = now(); while now() - from < 60 { } }' },
+  config: { ...ON.config, plugins: { timeout: '5s', max_operations: 2_000_000_000 } },
+}, async (scene) => {
+  const ann = await scene.connect('ann')
+  const room = await scene.create(ann)
+  await ann.say(room, 'x')
+  const figures = await scrape(scene.daemon)
+  for (const name of ['ack', 'handover']) assert.ok(figures.of(`chatd_message_${name}_seconds_sum`) >= 0.06, name)
+})
+
 chat('the dashboard draws what is served', ON, async ({ daemon }) => {
   const { families } = await scrape(daemon)
   const { panels } = JSON.parse(file('share/grafana/chatd.json'))

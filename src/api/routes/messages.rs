@@ -6,8 +6,8 @@ use super::super::Api;
 use super::super::call::{Call, MAX_LIMIT, acting};
 use super::super::reply::Reply;
 use super::Outcome;
-use crate::chat::Sent;
 use crate::chat::operate::SPEAKER;
+use crate::chat::{Arrival, Sent};
 use crate::domain::error::Error;
 use crate::domain::hooks::Origin;
 use crate::domain::id::UserId;
@@ -43,7 +43,7 @@ pub async fn send(api: &Api, call: &mut Call) -> Outcome {
     let Sent { message, duplicate } = match sender {
         Some(user) => {
             let actor = acting(api.chat(), user)?;
-            api.chat().send(&actor, draft, None).await?
+            api.chat().send(&actor, draft, Arrival::now()).await?
         }
         None => {
             if !is_typed {

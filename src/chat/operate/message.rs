@@ -1,6 +1,7 @@
 //! Messages as operators see them, and what the server itself says.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::conversation::unseated;
 use crate::chat::consider::stored_before;
@@ -101,7 +102,7 @@ impl Chat {
         let config = self.config();
         message::check_content(&draft.content, draft.attachments.is_some(), config.messages.max_content)?;
         let (roster, policy) = (Arc::clone(&self.roster), config.notifications.messages);
-        let through = self.through_from(origin);
+        let (through, received) = (self.through_from(origin), Instant::now());
         let told = self.wants(Point::MessageStored).then(|| origin.clone());
         let sent = self
             .store
@@ -121,7 +122,7 @@ impl Chat {
                 let mentions = notify::mentioned(tx, &seat, &draft.content, now)?;
                 let message =
                     Arc::new(tx.insert_message(&seat, MessageId::generate(), draft, &sender, mentions, now)?);
-                tx.publish(Event::MessageNew { message: Arc::clone(&message), origin: None });
+                tx.publish(Event::MessageNew { message: Arc::clone(&message), origin: None, received });
                 notify::mentions(tx, &seat.conversation, &message, &message.mentions, &through)?;
                 notify::absent(tx, &seat, &message, policy, &roster, &through)?;
                 if let Some(origin) = told {

@@ -1,6 +1,7 @@
 //! Messages that wait for a moderator: let through, they take the next place; rejected, a tombstone tells the sender.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::conversation::unseated;
 use crate::chat::{Chat, notify, rule};
@@ -29,7 +30,7 @@ impl Chat {
     pub async fn approve(&self, id: MessageId) -> Result<Arc<Message>, Error> {
         let policy = self.config().notifications.messages;
         let (roster, through) = (Arc::clone(&self.roster), self.through());
-        let told = self.wants(Point::MessageStored);
+        let (told, received) = (self.wants(Point::MessageStored), Instant::now());
         let message = self
             .store
             .write(move |tx| {
@@ -51,7 +52,7 @@ impl Chat {
                     metadata: message.metadata,
                 };
                 let message = Arc::new(tx.insert_message(&seat, id, draft, &message.sender, mentions, now)?);
-                tx.publish(Event::MessageNew { message: Arc::clone(&message), origin: None });
+                tx.publish(Event::MessageNew { message: Arc::clone(&message), origin: None, received });
                 notify::mentions(tx, &seat.conversation, &message, &message.mentions, &through)?;
                 notify::absent(tx, &seat, &message, policy, &roster, &through)?;
                 if told {
