@@ -20,6 +20,7 @@ mod lifecycle;
 mod lockdown;
 mod message;
 mod output;
+mod part;
 mod person;
 mod plugin;
 mod progress;

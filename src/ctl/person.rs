@@ -1,8 +1,6 @@
 //! `chatctl user export` and `chatctl user delete`.
 
-use std::fs::OpenOptions;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use clap::{Args as Arguments, ValueEnum};
@@ -11,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::error::Error;
 use super::format::{clean, count};
+use super::part::Part;
 use super::progress::Progress;
 use super::user::report;
 use super::{Desk, complete};
@@ -59,12 +58,11 @@ pub fn export(desk: &Desk, args: Export) -> Result<(), Error> {
     let mut client = desk.connect()?;
     let profile = client.ask(&Command::UserExport(request::User { user: args.user }))?;
     let failed = |error: io::Error| Error::failed(format!("{}: {error}", args.file.display()));
-    let mut out: Box<dyn Write> = if args.file.as_os_str() == "-" {
-        Box::new(io::stdout().lock())
-    } else {
-        // What it holds is for nobody else.
-        let open = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&args.file);
-        Box::new(io::BufWriter::new(open.map_err(failed)?))
+    let mut part = if args.file.as_os_str() == "-" { None } else { Some(Part::of(&args.file)?) };
+    let mut stdout = io::stdout().lock();
+    let out: &mut dyn Write = match &mut part {
+        Some(part) => part,
+        None => &mut stdout,
     };
     let mut progress = Progress::new(&desk.output, "export", 0);
     let mut write = |value: &Value| {
@@ -91,8 +89,8 @@ pub fn export(desk: &Desk, args: Export) -> Result<(), Error> {
     }
     drop(progress);
     out.flush().map_err(failed)?;
-    drop(out);
-    if args.file.as_os_str() != "-" {
+    if let Some(part) = part {
+        part.finish()?;
         desk.output.done(&format!("{} lines in {}", count(lines), args.file.display()));
     }
     Ok(())

@@ -1,10 +1,9 @@
 //! `chatctl store`, `chatctl backup` and `chatctl restore`.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,6 +13,7 @@ use serde_json::json;
 use super::client::{Client, decode};
 use super::error::Error;
 use super::format::{bytes, count};
+use super::part::{Part, failed};
 use super::progress::Progress;
 use super::user::report;
 use super::{Desk, beside};
@@ -143,34 +143,15 @@ pub fn backup(desk: &Desk, args: &Backup) -> Result<(), Error> {
         receive(&mut client, &mut io::stdout().lock(), &mut progress)?;
         return Ok(());
     }
-    // Whoever is interrupted leaves no file that looks like a backup.
-    let mut part = args.file.clone().into_os_string();
-    part.push(".part");
-    let part = PathBuf::from(part);
-    let written = write_part(&mut client, &part, &mut progress);
-    let named = written.and_then(|()| fs::rename(&part, &args.file).map_err(|error| failed(&args.file, &error)));
-    if let Err(error) = named {
-        // The first failure is the one to tell.
-        let _ = fs::remove_file(&part);
-        return Err(error);
-    }
+    let mut part = Part::of(&args.file)?;
+    receive(&mut client, &mut part, &mut progress)?;
+    part.finish()?;
     if desk.output.json {
         desk.output.document(&json!({ "file": args.file, "bytes": begun.bytes, "epoch": begun.epoch }));
     } else {
         desk.output.done(&format!("{} in {}", bytes(begun.bytes), args.file.display()));
     }
     Ok(())
-}
-
-fn failed(path: &Path, error: &io::Error) -> Error {
-    Error::failed(format!("{}: {error}", path.display()))
-}
-
-fn write_part(client: &mut Client, part: &Path, progress: &mut Progress) -> Result<(), Error> {
-    let open = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(part);
-    let mut file: File = open.map_err(|error| failed(part, &error))?;
-    receive(client, &mut file, progress)?;
-    file.sync_all().map_err(|error| failed(part, &error))
 }
 
 fn receive(client: &mut Client, out: &mut impl Write, progress: &mut Progress) -> Result<(), Error> {

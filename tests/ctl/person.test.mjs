@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
-import { readFileSync, statSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { chatctl } from '../common/ctl.mjs'
 import { chat, until, pluck, range, words } from '../common/harness.mjs'
 
 async function past(scene) {
@@ -30,6 +32,19 @@ chat('an export has all that there is of a person', async (scene) => {
   assert.deepEqual(pluck(of('notification'), 'type'), ['mention'])
   assert.equal((await operator.ok('user', 'export', 'alice')).trim().split('\n').length, lines.length)
   assert.match(await operator.fails(5, 'user', 'export', 'alicia'), /did you mean "alice"/)
+})
+
+chat('an export that is killed leaves nothing that looks like one', async (scene) => {
+  const { operator, daemon } = scene
+  await past(scene)
+  const file = join(daemon.dir, 'alice.jsonl')
+  // The first block too many is its end, by a signal that nobody catches.
+  const script = `ulimit -f 1; exec ${chatctl()} user export alice ${file}`
+  const killed = spawnSync('bash', ['-c', script], { env: { ...process.env, CHATD_SOCKET: daemon.adminSocket } })
+  assert.equal(killed.signal, 'SIGXFSZ', killed.stderr.toString())
+  assert.ok(!existsSync(file))
+  await operator.ok('user', 'export', 'alice', file)
+  assert.ok(existsSync(file) && !existsSync(`${file}.part`))
 })
 
 chat('a person is erased with what they said', async (scene) => {
