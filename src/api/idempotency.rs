@@ -41,9 +41,11 @@ impl Wish {
         let Some(value) = request.headers().get(HEADER).filter(|_| *request.method() == Method::POST) else {
             return Ok(None);
         };
-        let key = value.to_str().ok().filter(|text| (1..=MAX_BYTES).contains(&text.len()));
-        let key =
-            key.ok_or_else(|| Error::invalid("idempotency-key", format_args!("1 to {MAX_BYTES} characters of ASCII")))?;
+        let fits =
+            |text: &&str| (1..=MAX_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let key = value.to_str().ok().filter(fits);
+        let expected = format_args!("1 to {MAX_BYTES} characters of ASCII without spaces");
+        let key = key.ok_or_else(|| Error::invalid("idempotency-key", expected))?;
         let target = request.uri().path_and_query().map_or("", |target| target.as_str());
         let said = [target.as_bytes(), b"\0", request.body()].concat();
         Ok(Some(Wish { owner: owner.to_owned(), key: key.to_owned(), fingerprint: sha256(&said).to_vec() }))

@@ -27,6 +27,15 @@ fn object(fields: &[(&str, Value)]) -> Value {
     json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
 }
 
+/// What a request brings: `null` counts as missing in a field that may be missing.
+fn body(fields: &[(&str, Value)]) -> Value {
+    let taken = fields.iter().map(|(name, schema)| match name.ends_with('?') {
+        true => (*name, or_null(schema.clone())),
+        false => (*name, schema.clone()),
+    });
+    object(&taken.collect::<Vec<_>>())
+}
+
 fn of(schema: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{schema}") })
 }
@@ -60,16 +69,17 @@ fn time() -> Value {
 }
 
 fn or_null(mut schema: Value) -> Value {
-    match schema.get("$ref") {
-        Some(_) => json!({ "anyOf": [schema, { "type": "null" }] }),
-        None => {
-            schema["type"] = json!([schema["type"], "null"]);
-            if let Some(words) = schema.get_mut("enum").and_then(Value::as_array_mut) {
-                words.push(Value::Null);
-            }
-            schema
+    if schema.get("$ref").is_some() {
+        return json!({ "anyOf": [schema, { "type": "null" }] });
+    }
+    // What has no type may be anything.
+    if let Some(Value::String(kind)) = schema.get("type") {
+        schema["type"] = json!([kind, "null"]);
+        if let Some(words) = schema.get_mut("enum").and_then(Value::as_array_mut) {
+            words.push(Value::Null);
         }
     }
+    schema
 }
 
 fn one_of(words: &[&str]) -> Value {
@@ -78,6 +88,10 @@ fn one_of(words: &[&str]) -> Value {
 
 fn bounded(least: u64, most: u64) -> Value {
     json!({ "type": "string", "minLength": least, "maxLength": most })
+}
+
+fn title() -> Value {
+    json!({ "type": "string", "maxLength": 256, "pattern": "^[^\\x00-\\x1f\\x7f-\\x9f]*$" })
 }
 
 fn roles() -> Value {
@@ -225,41 +239,41 @@ fn bodies() -> Value {
     ];
     let event = [("event", bounded(1, 128)), ("data?", json!({}))];
     json!({
-        "Nothing": object(&[]),
-        "NewStatus": object(&[("status", statuses()), ("text?", text())]),
-        "Event": object(&event),
-        "Emit": object(&[event.clone().as_slice(), &[("notify?", of("NewNotification"))]].concat()),
-        "NewNotification": object(&notification),
+        "Nothing": body(&[]),
+        "NewStatus": body(&[("status", statuses()), ("text?", text())]),
+        "Event": body(&event),
+        "Emit": body(&[event.clone().as_slice(), &[("notify?", of("NewNotification"))]].concat()),
+        "NewNotification": body(&notification),
         "ReadNotifications": json!({ "oneOf": [
-            object(&[("notificationId", of("MessageId"))]),
-            object(&[("all", json!({ "const": true }))]),
+            body(&[("notificationId", of("MessageId"))]),
+            body(&[("all", json!({ "const": true }))]),
         ] }),
-        "Term": object(&[("until?", or_null(time())), ("reason?", json!({ "type": "string", "maxLength": 512 }))]),
-        "Revocation": object(&[("tokenId", bounded(1, 256)), ("expiresAt?", or_null(time()))]),
-        "NewConversation": object(&[
+        "Term": body(&[("until?", time()), ("reason?", json!({ "type": "string", "maxLength": 512 }))]),
+        "Revocation": body(&[("tokenId", bounded(1, 256)), ("expiresAt?", time())]),
+        "NewConversation": body(&[
             ("ownerId", of("Id")),
             ("type", of("Kind")),
             ("id?", of("Id")),
-            ("title?", json!({ "type": "string", "maxLength": 256 })),
+            ("title?", title()),
             ("members?", list_of("Id")),
             ("metadata?", map()),
         ]),
-        "ConversationChange": object(&[
-            ("title?", or_null(json!({ "type": "string", "maxLength": 256 }))),
-            ("metadata?", or_null(map())),
-            ("settings?", object(&[("post?", policy()), ("invite?", policy())])),
+        "ConversationChange": body(&[
+            ("title?", title()),
+            ("metadata?", map()),
+            ("settings?", body(&[("post?", policy()), ("invite?", policy())])),
         ]),
-        "NewMembers": object(&[("members", json!({
+        "NewMembers": body(&[("members", json!({
             "type": "array", "minItems": 1, "maxItems": 1000,
-            "items": object(&[("userId", of("Id")), ("role?", one_of(&["reader", "member", "moderator"]))]),
+            "items": body(&[("userId", of("Id")), ("role?", one_of(&["reader", "member", "moderator"]))]),
         }))]),
-        "OldMembers": object(&[("userIds", json!({ "type": "array", "minItems": 1, "maxItems": 1000, "items": of("Id") }))]),
-        "MemberChange": object(&[
+        "OldMembers": body(&[("userIds", json!({ "type": "array", "minItems": 1, "maxItems": 1000, "items": of("Id") }))]),
+        "MemberChange": body(&[
             ("role?", roles()),
-            ("mutedUntil?", or_null(time())),
-            ("bannedUntil?", or_null(time())),
+            ("mutedUntil?", time()),
+            ("bannedUntil?", time()),
         ]),
-        "NewMessage": object(&[
+        "NewMessage": body(&[
             ("senderId?", of("Id")),
             ("content?", text()),
             ("type?", json!({ "type": "string", "pattern": "^[a-z0-9_.-]{1,32}$", "not": { "const": "system" } })),
@@ -268,10 +282,14 @@ fn bodies() -> Value {
             ("attachments?", json!({ "type": "array", "maxItems": 10, "items": map() })),
             ("metadata?", map()),
         ]),
-        "Edit": object(&[("userId?", of("Id")), ("content", text())]),
-        "Reaction": object(&[("userId", of("Id")), ("emoji", bounded(1, 64)), ("remove?", flag())]),
-        "Reader": object(&[("userId", of("Id"))]),
-        "Rejection": object(&[("reason?", json!({ "type": "string", "maxLength": 2048 }))]),
+        "Edit": body(&[("userId?", of("Id")), ("content", text())]),
+        "Reaction": body(&[
+            ("userId", of("Id")),
+            ("emoji", json!({ "type": "string", "maxLength": 64, "pattern": "^[^\\s\\x00-\\x1f\\x7f-\\x9f]+$" })),
+            ("remove?", flag()),
+        ]),
+        "Reader": body(&[("userId", of("Id"))]),
+        "Rejection": body(&[("reason?", json!({ "type": "string", "maxLength": 2048 }))]),
     })
 }
 

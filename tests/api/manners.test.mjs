@@ -126,7 +126,7 @@ chat('a request that comes again is answered as it was, and done once', { config
   await api.fails(404, 'NOT_FOUND', 'POST', '/conversations/later/messages', { content: 'x' }, { 'idempotency-key': 'later' })
   await api.ok('POST', '/conversations', { ownerId: 'ann', type: 'group', id: 'later' })
   await api.ok('POST', '/conversations/later/messages', { content: 'x' }, { 'idempotency-key': 'later' })
-  for (const wrong of ['', 'x'.repeat(256)]) {
+  for (const wrong of ['', 'a b', 'x'.repeat(256)]) {
     await api.fails(400, 'INVALID', 'POST', path, { senderId: 'ann', content: 'x' }, { 'idempotency-key': wrong })
   }
   await scene.daemon.crash()
