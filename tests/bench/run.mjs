@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
 import { freePort } from '../common/port.mjs'
+import { admin } from './admin.mjs'
 import { floods } from './flood.mjs'
 import { plugins } from './plugins.mjs'
 import { webhooks } from './webhooks.mjs'
@@ -58,20 +59,22 @@ if (options.help) {
        tests/bench/run --server chatd --scenario flood [--rest 60]
        tests/bench/run --server chatd --scenario plugins [--runs 5]
        tests/bench/run --server chatd --scenario webhooks [--runs 5]
+       tests/bench/run --server chatd --scenario admin [--runs 5]
 
 --rooms has fewer or more rooms of the same size. A run is a server of its own: it warms up for a second, or two in
 all, before the window of --seconds. What was measured while something else was at work on the machine is measured again,
 up to five times. Exit status 1: chatd lost something, made something twice or refused it.
 
 scenarios: ${Object.keys(SCENARIOS).join(', ')}, and by itself flood: what strangers who press in cost in memory, before,
-at the peak and --rest seconds later, which takes six minutes; plugins and webhooks: what they cost.`)
+at the peak and --rest seconds later, which takes six minutes; plugins and webhooks: what they cost; and
+admin: what clients notice of an operator at work.`)
   process.exit()
 }
 const runs = options.quick ? 1 : Number(options.runs)
 const seconds = options.quick ? 2 : Number(options.seconds)
 const servers = options.server === 'both' ? SERVERS : [options.server]
 const chosen = options.scenario ? options.scenario.split(',') : Object.keys(SCENARIOS)
-const unknown = [...servers.filter((server) => !SERVERS.includes(server)), ...chosen.filter((key) => !SCENARIOS[key] && !['flood', 'plugins', 'webhooks'].includes(options.scenario))]
+const unknown = [...servers.filter((server) => !SERVERS.includes(server)), ...chosen.filter((key) => !SCENARIOS[key] && !['flood', 'plugins', 'webhooks', 'admin'].includes(options.scenario))]
 if (unknown.length > 0) {
   console.error(`tests/bench/run: unknown: ${unknown.join(', ')}; see --help`)
   process.exit(2)
@@ -89,7 +92,7 @@ function start(server, port, dir, { deflate, config: own, plugins: scripts = {} 
     chatd: [process.env.CHATD_BIN, '--config', config],
     node: [process.execPath, join(here, 'peer.mjs')],
   }[server]
-  const env = { ...process.env, PORT: port, SECRET, DATABASE: join(dir, 'peer.db'), SYNCHRONOUS: options['node-synchronous'], NODE_ENV: 'production', ...(deflate && { DEFLATE: '1' }) }
+  const env = { ...process.env, CHATD_ADMIN__SOCKET: join(dir, 'admin.sock'), PORT: port, SECRET, DATABASE: join(dir, 'peer.db'), SYNCHRONOUS: options['node-synchronous'], NODE_ENV: 'production', ...(deflate && { DEFLATE: '1' }) }
   const log = openSync(join(options.out, `${server}.log`), 'a')
   return spawn('taskset', ['-c', SERVER_CORE, ...command], { env, stdio: ['ignore', log, log] })
 }
@@ -125,7 +128,7 @@ async function measure(server, args) {
   try {
     await ready(port, child)
     const { config, plugins: scripts, beside, ...flags } = args
-    const end = await beside?.({ port, secret: SECRET, pid: child.pid })
+    const end = await beside?.({ port, secret: SECRET, pid: child.pid, dir })
     const measured = load({ port, peer: server, pid: child.pid, secret: SECRET, seconds, ...flags, rooms: options.rooms ?? args.rooms })
     return await measured.finally(() => end?.())
   } finally {
@@ -183,6 +186,12 @@ if (options.scenario === 'plugins') {
   const { lines, results, failed } = await plugins(measure, runs)
   console.log(lines.join('\n'))
   writeFileSync(join(options.out, 'plugins.json'), JSON.stringify(results, null, 2))
+  process.exit(failed ? 1 : 0)
+}
+if (options.scenario === 'admin') {
+  const { lines, results, failed } = await admin(measure, runs)
+  console.log(lines.join('\n'))
+  writeFileSync(join(options.out, 'admin.json'), JSON.stringify(results, null, 2))
   process.exit(failed ? 1 : 0)
 }
 if (options.scenario === 'webhooks') {

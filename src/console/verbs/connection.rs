@@ -16,22 +16,21 @@ const MAX_LIST: u32 = 10_000;
 
 pub fn list(console: &Console, request: request::ConnectionList) -> Result<ConnectionList, Failure> {
     let user = request.user.as_deref().map(user_id).transpose()?;
-    let mut connections = match &user {
-        Some(user) => of_user(console, user),
-        None => all(console),
+    let limit = request.limit.clamp(1, MAX_LIST) as usize;
+    let Some(user) = user else {
+        let mut all = console.shared.all();
+        all.sort_by_key(|dispatcher| dispatcher.session().connection.id);
+        // Of a hundred thousand connections only those that are shown are looked at.
+        let connections = all.iter().take(limit).map(line).collect();
+        return Ok(ConnectionList { connections, total: all.len() });
     };
+    let mut connections = of_user(console, &user);
     let total = connections.len();
-    connections.truncate(request.limit.clamp(1, MAX_LIST) as usize);
-    match user {
-        Some(user) if total == 0 => Err(Failure::nothing(format!("{user} is not connected"))),
+    connections.truncate(limit);
+    match total {
+        0 => Err(Failure::nothing(format!("{user} is not connected"))),
         _ => Ok(ConnectionList { connections, total }),
     }
-}
-
-fn all(console: &Console) -> Vec<ConnectionLine> {
-    let mut all = console.shared.all();
-    all.sort_by_key(|dispatcher| dispatcher.session().connection.id);
-    all.iter().map(line).collect()
 }
 
 /// Those of one user, the oldest first.
