@@ -1,4 +1,5 @@
-// chatd-api(7) at its word: every route stands in it with all that it takes and answers, and the examples are followed.
+// chatd-api(7) and the README at their word: every route stands in the page with all that it takes and answers, and the
+// examples are followed.
 
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
@@ -71,35 +72,57 @@ async function shell(lines, env = {}) {
   return stdout.split('\n').filter((line) => line !== '')
 }
 
+/** A daemon with this piece of the configuration, for as long as `body` runs. */
+async function configured(piece, body) {
+  const daemon = new Daemon()
+  try {
+    mkdirSync(join(daemon.dir, 'conf.d'))
+    writeFileSync(join(daemon.dir, 'conf.d', 'api.toml'), piece)
+    await daemon.start()
+    await body(daemon)
+    await daemon.stop()
+  } finally {
+    await daemon.dispose()
+  }
+}
+
+/** Lines of the page or the README, to the daemon that there is. */
+function at(daemon, lines) {
+  const here = lines.map((line) => line.replace('http://127.0.0.1:3000/', `${daemon.url}/`))
+  assert.notDeepEqual(here, lines)
+  return here
+}
+
 test('the first request does what the page says', { timeout: 60_000 }, async () => {
   const [making, naming, asking] = commands()
   const [hash, KEY] = await shell([making.join('\n'), 'echo "$KEY"'])
-  const config = examples().find((text) => text.startsWith('# config.toml')).replace('sha256:...', `sha256:${hash.split(' ')[0]}`)
-  const daemon = new Daemon()
-  try {
-    // The page's piece as it stands, beside what the harness needs.
-    mkdirSync(join(daemon.dir, 'conf.d'))
-    writeFileSync(join(daemon.dir, 'conf.d', 'api.toml'), config)
+  const piece = examples().find((text) => text.startsWith('# config.toml')).replace('sha256:...', `sha256:${hash.split(' ')[0]}`)
+  await configured(piece, async (daemon) => {
     daemon.keepSecret(KEY)
-    await daemon.start()
-    const here = naming.map((line) => line.replace('http://127.0.0.1:3000', daemon.url))
-    assert.notDeepEqual(here, naming)
-    const answers = (await shell([...here, ...asking], { KEY })).map((line) => JSON.parse(line))
-    const [user, conversation, sent, emitted, history] = answers
+    const ask = async () => (await shell([...at(daemon, naming), ...asking], { KEY })).map((line) => JSON.parse(line))
+    const [user, conversation, sent, emitted, history] = await ask()
     assert.equal(user.user.id, 'ann')
     assert.deepEqual([conversation.conversation.id, conversation.conversation.members], ['lunch', 2])
     assert.deepEqual([sent.message.senderId, sent.message.type, sent.duplicate], ['chatd', 'system', false])
     assert.deepEqual(emitted, { devices: 0, notified: true })
     assert.deepEqual(pluck(history.messages, 'content'), ['The table is booked.'])
-    // The same once more: the second of them is refused, and no message is there twice.
-    const again = (await shell([...here, ...asking], { KEY })).map((line) => JSON.parse(line))
-    assert.deepEqual([again[1].code, again[2].message.id], ['CONFLICT', sent.message.id])
-    assert.equal(again[4].messages.length, 1)
+    // The same once more: the conversation is refused, and no message is there twice.
+    const [, refused, repeated, , afterwards] = await ask()
+    assert.deepEqual([refused.code, repeated.message.id], ['CONFLICT', sent.message.id])
+    assert.equal(afterwards.messages.length, 1)
     const problem = JSON.parse(examples().find((text) => text.startsWith('{"type"')))
-    const refused = await new Api(daemon, KEY).fails(problem.status, problem.code, 'GET', '/conversations/nowhere')
-    assert.deepEqual({ ...refused.body, requestId: problem.requestId }, problem)
-    await daemon.stop()
-  } finally {
-    await daemon.dispose()
-  }
+    const { body } = await new Api(daemon, KEY).fails(problem.status, problem.code, 'GET', '/conversations/nowhere')
+    assert.deepEqual({ ...body, requestId: problem.requestId }, problem)
+  })
+})
+
+test('the request of the README does what it says', { timeout: 60_000 }, async () => {
+  const [, piece, request, answer] = readFileSync(join(ROOT, 'README.md'), 'utf8')
+    .match(/^```toml\n(\[api\]\n[^]*?)^```\n\n```sh\n([^]*?)^```\n\n {4}(.*)$/m)
+  const [, making] = piece.match(/"sha256:…" +# (.*)$/m)
+  const [hash, KEY] = await shell([making, 'echo "$KEY"'])
+  await configured(piece.replace('sha256:…', `sha256:${hash.split(' ')[0]}`), async (daemon) => {
+    daemon.keepSecret(KEY)
+    assert.deepEqual(await shell(at(daemon, [request.trim()]).map((line) => line.replace('curl', 'curl -sS')), { KEY }), [answer])
+  })
 })
