@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 
+import { API, KEY } from '../common/api.mjs'
 import { ROOT, binary, built, cleanEnvironment } from '../common/daemon.mjs'
 import { chat, until } from '../common/harness.mjs'
 
@@ -46,6 +47,22 @@ for (const [scenario, does, options] of [
     assert.ok(Math.abs(report[`${does}_per_second`] * report.seconds - report[does]) < 1)
   })
 }
+
+for (const [does, more] of [['with a clientId', {}], ['with an Idempotency-Key', { idempotent: true }]]) {
+  chat(`what a back end sends ${does} is counted at both ends`, { config: API }, async ({ daemon }) => {
+    const report = await load(daemon, 'api', { 'api-key': daemon.keepSecret(KEY), ...more })
+    clean(report)
+    assert.ok(report.acked > 10 && report.ack_ms.p99 > 0, JSON.stringify(report))
+    // At both ends of the window some are on their way.
+    assert.ok(Math.abs(report.delivered - 3 * report.acked) <= 3 * 3 * 2, `${report.acked} messages to three others, ${report.delivered} deliveries`)
+  })
+}
+
+chat('what a back end is refused is told', { config: API }, async ({ daemon }) => {
+  const { acked, failed, complaint } = await load(daemon, 'api', { 'api-key': 'x' })
+  assert.deepEqual([acked, failed], [0, 3])
+  assert.match(complaint, /401 Unauthorized/)
+})
 
 chat('compressed messages are read as well', async ({ daemon }) => {
   const report = await load(daemon, 'paced', { rooms: 1, size: 40, senders: 2, bytes: 3000, rate: 20, deflate: true })

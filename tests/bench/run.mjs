@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util'
 
 import { freePort } from '../common/port.mjs'
 import { admin } from './admin.mjs'
+import { api } from './api.mjs'
 import { floods } from './flood.mjs'
 import { plugins } from './plugins.mjs'
 import { webhooks } from './webhooks.mjs'
@@ -37,6 +38,15 @@ const SCENARIOS = {
 }
 const SERVERS = ['node', 'chatd']
 
+/** What is measured by itself, with a table of its own. */
+const ALONE = {
+  flood: () => floods(measure, Number(options.rest)),
+  plugins: () => plugins(measure, runs),
+  webhooks: () => webhooks(measure, LOAD_CORE, runs),
+  admin: () => admin(measure, runs),
+  api: () => api(measure, runs),
+}
+
 const { values: options } = parseArgs({
   options: {
     scenario: { type: 'string' },
@@ -60,13 +70,14 @@ if (options.help) {
        tests/bench/run --server chatd --scenario plugins [--runs 5]
        tests/bench/run --server chatd --scenario webhooks [--runs 5]
        tests/bench/run --server chatd --scenario admin [--runs 5]
+       tests/bench/run --server chatd --scenario api [--runs 5]
 
 --rooms has fewer or more rooms of the same size. A run is a server of its own: it warms up for a second, or two in
 all, before the window of --seconds. What was measured while something else was at work on the machine is measured again,
 up to five times. Exit status 1: chatd lost something, made something twice or refused it.
 
 scenarios: ${Object.keys(SCENARIOS).join(', ')}, and by itself flood: what strangers who press in cost in memory, before,
-at the peak and --rest seconds later, which takes six minutes; plugins and webhooks: what they cost; and
+at the peak and --rest seconds later, which takes six minutes; plugins, webhooks and api: what they cost; and
 admin: what clients notice of an operator at work.`)
   process.exit()
 }
@@ -74,7 +85,7 @@ const runs = options.quick ? 1 : Number(options.runs)
 const seconds = options.quick ? 2 : Number(options.seconds)
 const servers = options.server === 'both' ? SERVERS : [options.server]
 const chosen = options.scenario ? options.scenario.split(',') : Object.keys(SCENARIOS)
-const unknown = [...servers.filter((server) => !SERVERS.includes(server)), ...chosen.filter((key) => !SCENARIOS[key] && !['flood', 'plugins', 'webhooks', 'admin'].includes(options.scenario))]
+const unknown = [...servers.filter((server) => !SERVERS.includes(server)), ...chosen.filter((key) => !SCENARIOS[key] && !ALONE[options.scenario])]
 if (unknown.length > 0) {
   console.error(`tests/bench/run: unknown: ${unknown.join(', ')}; see --help`)
   process.exit(2)
@@ -176,28 +187,10 @@ async function idle() {
 const busyMs = () => cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0)
 
 mkdirSync(options.out, { recursive: true })
-if (options.scenario === 'flood') {
-  const { lines, results, failed } = await floods(measure, Number(options.rest))
+if (ALONE[options.scenario]) {
+  const { lines, results, failed } = await ALONE[options.scenario]()
   console.log(lines.join('\n'))
-  writeFileSync(join(options.out, 'floods.json'), JSON.stringify(results, null, 2))
-  process.exit(failed ? 1 : 0)
-}
-if (options.scenario === 'plugins') {
-  const { lines, results, failed } = await plugins(measure, runs)
-  console.log(lines.join('\n'))
-  writeFileSync(join(options.out, 'plugins.json'), JSON.stringify(results, null, 2))
-  process.exit(failed ? 1 : 0)
-}
-if (options.scenario === 'admin') {
-  const { lines, results, failed } = await admin(measure, runs)
-  console.log(lines.join('\n'))
-  writeFileSync(join(options.out, 'admin.json'), JSON.stringify(results, null, 2))
-  process.exit(failed ? 1 : 0)
-}
-if (options.scenario === 'webhooks') {
-  const { lines, results, failed } = await webhooks(measure, LOAD_CORE, runs)
-  console.log(lines.join('\n'))
-  writeFileSync(join(options.out, 'webhooks.json'), JSON.stringify(results, null, 2))
+  writeFileSync(join(options.out, `${options.scenario}.json`), JSON.stringify(results, null, 2))
   process.exit(failed ? 1 : 0)
 }
 const results = {}

@@ -88,7 +88,7 @@ impl Client {
             epoch: RefCell::default(),
             changed: Notify::new(),
         });
-        let token = world.token(&tally::user(login.room, login.index));
+        let token = world.token(&client.user());
         let resume = login.resume.map(|resume| format!(r#","resume":{resume}"#)).unwrap_or_default();
         client.send(&format!(r#"40{{"token":"{token}"{resume}}}"#));
         let reader = tokio::task::spawn_local(Rc::clone(&client).read(read, waiting));
@@ -205,6 +205,10 @@ impl Client {
 
     fn delivery(&self, packet: &[u8]) {
         let mark = memmem::find(packet, br#""content":""#).and_then(|at| Mark::parse(&packet[at + 11..]));
+        // What a back end sends in a user's name goes to that user's devices as well.
+        if self.world.args.scenario == Scenario::Api && mark.is_some_and(|mark| mark.sender == self.index) {
+            return;
+        }
         let Some(mark) = mark.filter(|mark| mark.room == self.room && mark.sender != self.index) else {
             self.world.complain(format!("not for this device: {}", String::from_utf8_lossy(packet)));
             return;
@@ -242,11 +246,16 @@ impl Client {
         true
     }
 
-    /// Sends the next message to its room.
-    pub fn say(&self) {
+    /// The number and the content of its next message.
+    pub fn next_message(&self) -> (u32, String) {
         let number = self.next();
         let mark = Mark { room: self.room, sender: self.index, number, sent_at_micros: self.world.micros() };
-        let (id, content) = (self.conversation(), mark.content(self.world.args.bytes));
+        (number, mark.content(self.world.args.bytes))
+    }
+
+    /// Sends the next message to its room.
+    pub fn say(&self) {
+        let (id, (number, content)) = (self.conversation(), self.next_message());
         self.emit(
             "message:send",
             &format!(r#"{{"conversationId":"{id}","content":"{content}","clientId":"{number:08}"}}"#),
@@ -300,6 +309,10 @@ impl Client {
 
     pub fn room(&self) -> usize {
         self.room
+    }
+
+    pub fn user(&self) -> String {
+        tally::user(self.room, self.index)
     }
 
     pub fn conversation(&self) -> String {

@@ -4,6 +4,7 @@
 //! It prints one JSON object: what was done, what was lost or came twice, and how much CPU time the server and this
 //! program took in the measured window.
 
+mod api;
 mod client;
 mod cpu;
 mod flood;
@@ -33,6 +34,8 @@ pub enum Scenario {
     Messages,
     /// The same at a given rate, whatever comes back.
     Paced,
+    /// The same as `messages`, but a back end sends them, for the senders.
+    Api,
     Typing,
     Connects,
     Storm,
@@ -72,6 +75,12 @@ pub struct Args {
     /// Messages a second over all senders, where they are paced.
     #[arg(long, default_value_t = 1000.0)]
     pub rate: f64,
+    /// The key of the back end.
+    #[arg(long, default_value = "")]
+    pub api_key: String,
+    /// Whether the back end gives each request an `Idempotency-Key`.
+    #[arg(long, default_value_t = false, action = clap::ArgAction::Set)]
+    pub idempotent: bool,
     #[arg(long, default_value = "polling")]
     pub flood: Flood,
     /// How often strangers knock.

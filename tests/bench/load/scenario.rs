@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use crate::client::{Client, Login, conversation};
 use crate::tally::user;
 use crate::world::{Window, World, add, percentile};
-use crate::{Peer, Scenario, cpu, flood};
+use crate::{Peer, Scenario, api, cpu, flood};
 
 /// Clients that connect at the same time while a scenario is set up.
 const CONNECTING: usize = 32;
@@ -26,7 +26,7 @@ const ROOMS_BEFORE: usize = 50;
 
 pub async fn run(world: Rc<World>) -> Value {
     let mut report = match world.args.scenario {
-        Scenario::Messages | Scenario::Paced => messages(&world).await,
+        Scenario::Messages | Scenario::Paced | Scenario::Api => messages(&world).await,
         Scenario::Typing => typing(&world).await,
         Scenario::Connects => connects(&world).await,
         Scenario::Storm => storm(&world).await,
@@ -112,11 +112,15 @@ fn senders(clients: &[Rc<Client>]) -> impl Iterator<Item = &Rc<Client>> {
 async fn messages(world: &Rc<World>) -> Value {
     let clients = set_up(world, 0..world.args.rooms).await;
     world.running.set(true);
-    if world.args.scenario == Scenario::Paced {
-        let paced: Vec<_> = senders(&clients).cloned().collect();
-        tokio::task::spawn_local(pace(Rc::clone(world), paced));
-    } else {
-        senders(&clients).for_each(|client| client.say());
+    match world.args.scenario {
+        Scenario::Paced => {
+            let paced: Vec<_> = senders(&clients).cloned().collect();
+            tokio::task::spawn_local(pace(Rc::clone(world), paced));
+        }
+        Scenario::Api => senders(&clients).cloned().for_each(|client| {
+            tokio::task::spawn_local(api::speak(Rc::clone(world), client));
+        }),
+        _ => senders(&clients).for_each(|client| client.say()),
     }
     let mut report = exchange(world, &clients).await;
     merge(&mut report, latencies(world));
