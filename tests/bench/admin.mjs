@@ -48,7 +48,7 @@ function operator(counts) {
   }
 }
 
-const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]
+const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]
 
 /** Runs both in turns by `measure`; resolves to raw results, and the lines of a table. */
 export async function admin(measure, runs) {

@@ -16,7 +16,7 @@ const SETS = {
   'over the API, each with an Idempotency-Key': { scenario: 'api', 'api-key': KEY, idempotent: true },
 }
 
-const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]
+const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]
 const thousands = (value) => Math.round(value).toLocaleString('en-US')
 
 /** Runs every set in turns by `measure`; resolves to raw results, and the lines of a table. */

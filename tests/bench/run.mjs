@@ -153,7 +153,7 @@ async function measure(server, args) {
 
 const thousands = (value) => Math.round(value).toLocaleString('en-US')
 function median(values) {
-  const sorted = values.toSorted((a, b) => a - b)
+  const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.slice(Math.ceil(sorted.length / 2) - 1, Math.floor(sorted.length / 2) + 1)
   return middle.reduce((sum, value) => sum + value, 0) / middle.length
 }

@@ -20,7 +20,7 @@ const SETS = {
   'one that is told meanwhile': { events: ['message.created'], open: true },
 }
 
-const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]
+const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]
 
 /** Processor time of a process so far, in seconds. */
 function cpuSeconds(pid) {
