@@ -15,6 +15,10 @@ use super::peer::Address;
 use crate::domain::error::Code;
 use crate::domain::units::ByteSize;
 
+/// How long and how much of a body that is too large is read before it is refused.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 4 << 20;
+
 const TOO_LARGE: &str = "the body is larger than the server takes";
 
 /// Routes of a room above this one.
@@ -52,6 +56,18 @@ pub(super) async fn visit(
     }
 }
 
+/// Reads what nobody will look at: a client that is cut off while it writes does not read why.
+async fn discard(mut body: Incoming) {
+    let mut left = LINGER_BYTES;
+    while let Some(Ok(frame)) = body.frame().await {
+        let len = frame.data_ref().map_or(0, bytes::Bytes::len);
+        match left.checked_sub(len) {
+            Some(less) => left = less,
+            None => return,
+        }
+    }
+}
+
 /// Why there is no body.
 pub(super) struct Uncollected {
     pub status: StatusCode,
@@ -70,10 +86,11 @@ pub(super) async fn collected(
     let fail = |status, code, message| Uncollected { status, code, message, closes: true };
     let too_large = || fail(StatusCode::PAYLOAD_TOO_LARGE, Code::TooLarge, TOO_LARGE);
     let declared = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let (parts, body) = request.into_parts();
     if declared.is_some_and(|len| len > limit.0) {
+        let _ = tokio::time::timeout(LINGER, discard(body)).await;
         return Err(too_large());
     }
-    let (parts, body) = request.into_parts();
     let body = tokio::time::timeout(timeout, Limited::new(body, limit.as_usize()).collect()).await;
     match body {
         Ok(Ok(body)) => Ok(Request::from_parts(parts, body.to_bytes())),
