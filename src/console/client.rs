@@ -207,6 +207,9 @@ fn target(method: &str, params: &Value) -> Option<String> {
         "message" => &["message"],
         "token" => &["user"],
         "lockdown" => &["level"],
+        "plugin" => &["plugin"],
+        "review" => &["message"],
+        "webhook" => &["webhook"],
         _ => &[],
     };
     let found = named.iter().filter_map(|name| match params.get(name)? {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::args::{Color, Global};
 use super::error::Error;
+use super::format::clean;
 use super::table::Table;
 
 pub struct Output {
@@ -121,12 +122,14 @@ impl Output {
         let message = error.to_string();
         // Some of what the daemon says begins with it.
         let message = message.strip_prefix("error: ").unwrap_or(&message);
+        // It may quote what somebody chose as a name.
+        let message = message.lines().map(clean).collect::<Vec<_>>().join("\n");
         let mut text = format!("{} {message}", paint(self.error_colors, Tint::Bad, "error:"));
         if let Error::Refused(failure) = error
             && let Some(first) = failure.data.suggestions.first()
         {
-            let others = failure.data.suggestions[1..].iter().map(|other| format!(", \"{other}\""));
-            let _ = write!(text, "\n  did you mean \"{first}\"{}?", others.collect::<String>());
+            let others = failure.data.suggestions[1..].iter().map(|other| format!(", \"{}\"", clean(other)));
+            let _ = write!(text, "\n  did you mean \"{}\"{}?", clean(first), others.collect::<String>());
         }
         for hint in error.hints() {
             let _ = write!(text, "\n  {} {hint}", paint(self.error_colors, Tint::Faint, "→"));

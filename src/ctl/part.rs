@@ -9,7 +9,8 @@ use super::error::Error;
 
 pub struct Part {
     file: io::BufWriter<File>,
-    part: PathBuf,
+    /// None of what has no name to wait for: a pipe, a device.
+    part: Option<PathBuf>,
     name: PathBuf,
     is_whole: bool,
 }
@@ -20,12 +21,20 @@ impl Part {
     /// # Errors
     /// Where nothing can be written there.
     pub fn of(name: &Path) -> Result<Self, Error> {
-        let mut part = name.to_path_buf().into_os_string();
-        part.push(".part");
-        let part = PathBuf::from(part);
-        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part);
-        let file = io::BufWriter::new(file.map_err(|error| failed(&part, &error))?);
-        Ok(Part { file, part, name: name.to_path_buf(), is_whole: false })
+        // Behind a symbolic link lies what is meant.
+        let name = fs::canonicalize(name).unwrap_or_else(|_| name.to_path_buf());
+        let is_special = fs::metadata(&name).is_ok_and(|found| !found.is_file());
+        let part = (!is_special).then(|| {
+            let mut part = name.clone().into_os_string();
+            part.push(format!(".{}.part", std::process::id()));
+            PathBuf::from(part)
+        });
+        let file = match &part {
+            Some(part) => OpenOptions::new().write(true).create_new(true).mode(0o600).open(part),
+            None => OpenOptions::new().write(true).open(&name),
+        };
+        let file = io::BufWriter::new(file.map_err(|error| failed(part.as_ref().unwrap_or(&name), &error))?);
+        Ok(Part { file, part, name, is_whole: false })
     }
 
     /// Gives the file its name, once it is on the disk.
@@ -33,10 +42,15 @@ impl Part {
     /// # Errors
     /// Where it cannot be written out or named; then it is gone.
     pub fn finish(mut self) -> Result<(), Error> {
-        let synced = self.file.flush().and_then(|()| self.file.get_ref().sync_all());
-        synced.map_err(|error| failed(&self.part, &error))?;
-        fs::rename(&self.part, &self.name).map_err(|error| failed(&self.name, &error))?;
-        self.is_whole = true;
+        self.file.flush().map_err(|error| failed(&self.name, &error))?;
+        if let Some(part) = &self.part {
+            self.file.get_ref().sync_all().map_err(|error| failed(part, &error))?;
+            fs::rename(part, &self.name).map_err(|error| failed(&self.name, &error))?;
+            self.is_whole = true;
+            let directory = self.name.parent().filter(|parent| !parent.as_os_str().is_empty());
+            let directory = directory.unwrap_or(Path::new("."));
+            File::open(directory).and_then(|it| it.sync_all()).map_err(|error| failed(directory, &error))?;
+        }
         Ok(())
     }
 }
@@ -53,9 +67,9 @@ impl Write for Part {
 
 impl Drop for Part {
     fn drop(&mut self) {
-        if !self.is_whole {
+        if let Some(part) = self.part.as_ref().filter(|_| !self.is_whole) {
             // The first failure is the one that is told.
-            let _ = fs::remove_file(&self.part);
+            let _ = fs::remove_file(part);
         }
     }
 }

@@ -147,7 +147,8 @@ pub fn backup(desk: &Desk, args: &Backup) -> Result<(), Error> {
     receive(&mut client, &mut part, &mut progress)?;
     part.finish()?;
     if desk.output.json {
-        desk.output.document(&json!({ "file": args.file, "bytes": begun.bytes, "epoch": begun.epoch }));
+        desk.output
+            .document(&json!({ "file": args.file.display().to_string(), "bytes": begun.bytes, "epoch": begun.epoch }));
     } else {
         desk.output.done(&format!("{} in {}", bytes(begun.bytes), args.file.display()));
     }

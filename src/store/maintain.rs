@@ -86,13 +86,14 @@ pub fn restore(config: &Config, state_dir: &Path, from: &Path) -> Result<Option<
     for left in companions(&fresh) {
         remove(&left)?;
     }
+    // What it holds is for nobody else, from the first byte on.
+    open::private(&fresh).map_err(at(&fresh))?;
     // Not by copying bytes: the copy may have been made by other means, with a log of its own beside it.
-    copy(from, &fresh)?;
+    copy(from, &fresh).inspect_err(|_| drop(remove(&fresh)))?;
     let connection = Connection::open(&fresh)?;
     let epoch = Uuid::new_v4().simple().to_string();
     connection.execute("UPDATE meta SET value = ?1 WHERE key = 'epoch'", [epoch])?;
     connection.close().map_err(|(_, error)| error)?;
-    fs::set_permissions(&fresh, std::os::unix::fs::PermissionsExt::from_mode(0o600)).map_err(at(&fresh))?;
     File::open(&fresh).and_then(|file| file.sync_all()).map_err(at(&fresh))?;
     adopt(&[&fresh, &path.with_extension("lock")], state_dir)?;
     let kept = keep(&path)?;
@@ -115,7 +116,8 @@ fn adopt(files: &[&Path], directory: &Path) -> Result<(), MaintainError> {
     Ok(())
 }
 
-/// Moves the database out of the way, with all that its log has.
+/// Gives the database, with all that its log has, a second name that stays. Its own it has until another one takes it: at no
+/// moment there is none.
 fn keep(path: &Path) -> Result<Option<PathBuf>, MaintainError> {
     if !path.exists() {
         return Ok(None);
@@ -127,7 +129,7 @@ fn keep(path: &Path) -> Result<Option<PathBuf>, MaintainError> {
     while kept.exists() {
         kept = kept.with_extension("older.db");
     }
-    fs::rename(path, &kept).map_err(at(path))?;
+    fs::hard_link(path, &kept).map_err(at(&kept))?;
     for left in &companions(path)[1..] {
         remove(left)?;
     }

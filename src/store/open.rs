@@ -72,7 +72,7 @@ pub fn reader(path: &Path) -> Result<Connection, OpenError> {
 }
 
 /// Opens a file for writing; a new one is readable to its owner only.
-fn private(path: &Path) -> std::io::Result<File> {
+pub fn private(path: &Path) -> std::io::Result<File> {
     File::options().create(true).truncate(false).write(true).mode(0o600).open(path)
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { chatctl } from '../common/ctl.mjs'
@@ -44,7 +44,14 @@ chat('an export that is killed leaves nothing that looks like one', async (scene
   assert.equal(killed.signal, 'SIGXFSZ', killed.stderr.toString())
   assert.ok(!existsSync(file))
   await operator.ok('user', 'export', 'alice', file)
-  assert.ok(existsSync(file) && !existsSync(`${file}.part`))
+  assert.ok(existsSync(file))
+  // What is no plain file is written into, and stays what it is.
+  const link = join(daemon.dir, 'link')
+  symlinkSync(file, link)
+  await operator.ok('user', 'export', 'alice', link)
+  assert.ok(lstatSync(link).isSymbolicLink())
+  await operator.ok('user', 'export', 'alice', '/dev/null')
+  assert.ok(lstatSync('/dev/null').isCharacterDevice())
 })
 
 chat('a person is erased with what they said', async (scene) => {

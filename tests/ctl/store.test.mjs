@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { chatctl } from '../common/ctl.mjs'
 import { chat, pluck, words } from '../common/harness.mjs'
 
 chat('a backup under load is whole, and a restore is another history', { comesBack: true, timeout: 90_000 }, async (scene) => {
@@ -61,6 +62,25 @@ chat('what is no backup is not restored, and nothing is changed', { comesBack: t
   assert.match(await operator.fails(1, 'restore', join(daemon.dir, 'nowhere.db'), ...place), /No such file/)
   assert.deepEqual(readFileSync(join(daemon.stateDir, 'chatd.db')), before)
   await daemon.start()
+})
+
+chat('a restore that is killed at its last step leaves what was there', { comesBack: true }, async (scene) => {
+  const { daemon, operator } = scene
+  const ann = await scene.connect('ann')
+  const room = await scene.create(ann)
+  const file = join(daemon.dir, 'copy.db')
+  await operator.ok('backup', file)
+  const later = await ann.say(room, words('later'))
+  scene.close()
+  await daemon.stop()
+  // As it is about to give the copy the name of the database.
+  const kill = ['-f', '-qq', '-o', '/dev/null', '-e', 'inject=rename,renameat,renameat2:signal=SIGKILL']
+  const place = ['--config', daemon.configFile, '--state-dir', daemon.stateDir]
+  const killed = spawnSync('strace', [...kill, chatctl(), 'restore', file, '--yes', ...place])
+  assert.notEqual(killed.status, 0)
+  await daemon.start()
+  const again = await scene.connect('ann')
+  assert.deepEqual(pluck(await again.history(room), 'id'), [later.id])
 })
 
 chat('the database is checked, migrated and shrunk', { comesBack: true }, async (scene) => {
