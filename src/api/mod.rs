@@ -179,8 +179,18 @@ impl Annex for Api {
         (rest.is_empty() || rest.starts_with('/')).then_some(MAX_BODY)
     }
 
-    fn answer(&self, request: Request<Bytes>) -> BoxFuture<'_, Answer> {
-        Box::pin(self.respond(request))
+    fn answer(self: Arc<Self>, request: Request<Bytes>) -> BoxFuture<'static, Answer> {
+        if matches!(*request.method(), Method::GET | Method::HEAD) {
+            return Box::pin(async move { self.respond(request).await });
+        }
+        // A caller who hangs up ends their wait, and not what they asked for: between the deed and the answer that is kept of
+        // it, the deed would be done again under the same Idempotency-Key.
+        let api = Arc::clone(&self);
+        let begun = self.shared.tasks.spawn(async move { api.respond(request).await });
+        Box::pin(async move {
+            let broken = |_| self.refuse(StatusCode::INTERNAL_SERVER_ERROR, Code::Internal, "the request broke off");
+            begun.await.unwrap_or_else(broken)
+        })
     }
 
     fn refuse(&self, status: StatusCode, code: Code, message: &str) -> Answer {

@@ -49,7 +49,7 @@ impl Annex for Demo {
         (path == TOKEN_PATH || self.files.find(path).is_some()).then_some(MAX_BODY)
     }
 
-    fn answer(&self, request: Request<Bytes>) -> BoxFuture<'_, Answer> {
+    fn answer(self: Arc<Self>, request: Request<Bytes>) -> BoxFuture<'static, Answer> {
         Box::pin(async move {
             match self.files.find(request.uri().path()) {
                 Some(file) => file.answer(&request),

@@ -222,7 +222,7 @@ impl Annex for Metrics {
         (path == PATH).then_some(ByteSize(0))
     }
 
-    fn answer(&self, request: Request<Bytes>) -> BoxFuture<'_, Answer> {
+    fn answer(self: Arc<Self>, request: Request<Bytes>) -> BoxFuture<'static, Answer> {
         Box::pin(std::future::ready(self.respond(&request)))
     }
 }

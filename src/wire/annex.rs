@@ -26,8 +26,9 @@ pub trait Annex: Send + Sync {
     /// The largest body that `path` takes; nothing where it is none of the annex's own.
     fn takes(&self, path: &str) -> Option<ByteSize>;
 
-    /// Answers a request whose path it takes. Its extensions have the [`Address`] that it comes from.
-    fn answer(&self, request: Request<Bytes>) -> BoxFuture<'_, Answer>;
+    /// Answers a request whose path it takes. Its extensions have the [`Address`] that it comes from. The answer is dropped,
+    /// finished or not, when the caller hangs up: what must not end there belongs into a task.
+    fn answer(self: Arc<Self>, request: Request<Bytes>) -> BoxFuture<'static, Answer>;
 
     /// Refuses a request whose body could not be had.
     fn refuse(&self, status: StatusCode, code: Code, message: &str) -> Answer {
@@ -48,7 +49,7 @@ pub(super) async fn visit(
     };
     request.extensions_mut().insert(from);
     match collected(request, limit, timeout).await {
-        Ok(request) => annex.answer(request).await,
+        Ok(request) => Arc::clone(annex).answer(request).await,
         Err(Uncollected { status, code, message, closes }) => {
             let answer = annex.refuse(status, code, message);
             if closes { closing(answer) } else { answer }

@@ -7,9 +7,10 @@ import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 
 import { API, Api, KEY } from '../common/api.mjs'
-import { chat, pluck } from '../common/harness.mjs'
-import { request } from '../common/raw.mjs'
+import { chat, pluck, range } from '../common/harness.mjs'
+import { hangUp, request } from '../common/raw.mjs'
 import { merge } from '../common/toml.mjs'
+import { until } from '../common/wait.mjs'
 
 const key = () => randomBytes(32).toString('hex')
 const [READ, WRITE, FAR, NEAR] = [key(), key(), key(), key()]
@@ -134,6 +135,27 @@ chat('a request that comes again is answered as it was, and done once', { config
   const later = await api.request('POST', path, { senderId: 'ann', content: 'paid' }, once)
   assert.deepEqual([later.status, later.body.message.id, later.headers.get('idempotent-replayed')], [201, first.body.message.id, 'true'])
   assert.deepEqual(pluck((await api.ok('GET', path)).messages, 'content'), ['paid'])
+})
+
+chat('who hangs up and asks again has it done once', { config: API }, async (scene) => {
+  const { daemon } = scene
+  const api = new Api(daemon)
+  const path = '/users/ann/notifications'
+  const messages = range(1, 40).map((n) => `entry ${n}`)
+  for (const message of messages) {
+    const [body, key] = [JSON.stringify({ message }), message.replace(' ', '-')]
+    const head = [`POST /api/v1${path} HTTP/1.1`, 'Host: chatd', `Authorization: Bearer ${KEY}`, 'Content-Type: application/json',
+      `Idempotency-Key: ${key}`, `Content-Length: ${body.length}`]
+    await hangUp(daemon, `${head.join('\r\n')}\r\n\r\n${body}`)
+    const again = () => api.request('POST', path, { message }, { 'idempotency-key': key })
+    const { status } = await until(async () => {
+      const answer = await again()
+      return answer.status !== 409 && answer
+    }, 'the first one to be over', { every: 2 })
+    assert.equal(status, 201)
+  }
+  const { notifications } = await api.ok('GET', `${path}?limit=200`)
+  assert.deepEqual(pluck(notifications, 'message').reverse(), messages)
 })
 
 chat('a listener of its own keeps the API from where the clients come in', {

@@ -40,6 +40,15 @@ export function exchange(daemon, bytes) {
   })
 }
 
+/** Writes bytes on a connection of their own, and closes it without a look at what comes back. */
+export function hangUp(daemon, bytes) {
+  return new Promise((gone) => {
+    const socket = net.connect(daemon.port, '127.0.0.1', () => socket.write(bytes, () => socket.destroy()))
+    socket.on('error', () => {}) // The server may be the first to close it.
+    socket.on('close', gone)
+  })
+}
+
 export const POLL = '/socket.io/?EIO=4&transport=polling'
 
 /** Opens an Engine.IO session over polling; resolves to what the server offered. */
