@@ -133,7 +133,8 @@ impl Query<'_> {
 }
 
 impl Tx<'_> {
-    /// Gives `draft` the next place in its conversation. The user of `seat` must be a member.
+    /// Gives `draft` the next place in its conversation. The user of `seat`, which was taken in this very write, must be a
+    /// member.
     pub fn insert_message(
         &mut self,
         seat: &Seat,
@@ -144,12 +145,16 @@ impl Tx<'_> {
         now: Time,
     ) -> Result<Message, Error> {
         let changes = self.connection.total_changes();
-        let seq: u64 = self
+        let seq = seat.conversation.last_seq + 1;
+        let counted = self
             .connection
             .prepare_cached(
-                "UPDATE conversations SET last_seq = last_seq + 1, active_at = ?2 WHERE id = ?1 RETURNING last_seq",
+                "UPDATE conversations SET last_seq = ?2, active_at = ?3 WHERE id = ?1 AND last_seq = ?2 - 1",
             )?
-            .query_row(params![seat.conversation_key, now], |row| row.get(0))?;
+            .execute(params![seat.conversation_key, seq, now])?;
+        if counted != 1 {
+            return Err(rusqlite::Error::StatementChangedRows(counted).into());
+        }
         let message = Message {
             id,
             conversation: draft.conversation,
