@@ -149,6 +149,7 @@ fn shared() -> Value {
         ("unreadNotifications", count()),
         ("tokensRevokedUntil?", time()),
         ("connections", list_of("Device")),
+        ("absent", list_of("KnownDevice")),
     ];
     json!({
         "Problem": problem,
@@ -163,6 +164,7 @@ fn shared() -> Value {
             ("since", time()),
             ("tokenExpiresAt?", time()),
         ]),
+        "KnownDevice": object(&[("device", text()), ("lastSeen", time())]),
         "Presence": object(&[
             ("userId", of("Id")),
             ("status", statuses()),
@@ -333,6 +335,7 @@ fn answers() -> Value {
 fn lists() -> Value {
     let page = |name: &str, schema: &str| object(&[(name, list_of(schema)), ("cursor", or_null(text()))]);
     let item = json!({ "oneOf": [
+        object(&[("user", of("Profile"))]),
         object(&[("conversation", of("Conversation"))]),
         object(&[("notification", of("Notification"))]),
         object(&[("message", of("Message"))]),
@@ -344,7 +347,7 @@ fn lists() -> Value {
         "Conversations": page("conversations", "Conversation"),
         "Members": page("members", "Member"),
         "Presences": object(&[("presence", list_of("Presence"))]),
-        "Devices": object(&[("devices", list_of("Device"))]),
+        "Devices": object(&[("devices", list_of("Device")), ("absent", list_of("KnownDevice"))]),
         "Inbox": object(&[("notifications", list_of("Notification")), ("unread", count()), ("cursor", or_null(text()))]),
         "Bans": object(&[("bans", list_of("Sanctioned"))]),
         "Mutes": object(&[("mutes", list_of("Sanctioned"))]),

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Actor, Chat, seat};
 use crate::domain::error::Error;
@@ -19,6 +20,9 @@ const MAX_RESUMED_EACH: u32 = 200;
 /// Messages that a greeting carries in all, and their bytes.
 const MAX_RESUMED: usize = 1_000;
 const MAX_RESUMED_BYTES: usize = 1 << 20;
+
+/// That a device is here is written down so often at most.
+const SEEN_STEP: Duration = Duration::from_secs(60 * 60);
 
 /// What a device says that it has.
 #[derive(Clone, Debug)]
@@ -103,6 +107,9 @@ impl Chat {
         if self.config().conversations.auto_join {
             self.roster.follow_all(device);
         }
+        if let Some(name) = &device.device {
+            self.remember_device(&device.user, name).await;
+        }
         if let Some(status) = status {
             // A store that takes no writes keeps nobody out; the status then holds while the user is here.
             let text = self.roster.standing(&device.user).and_then(|(standing, _)| standing.text);
@@ -114,6 +121,16 @@ impl Chat {
         match resume {
             Some(resume) => self.resume(device, resume).await,
             None => Ok(Attached::default()),
+        }
+    }
+
+    /// Keeps the name of a device for when it is away. A store that fails keeps nobody out.
+    async fn remember_device(&self, user: &UserId, name: &str) {
+        let (user, name, now) = (user.clone(), name.to_owned(), Time::now());
+        let asked = (user.clone(), name.clone());
+        let seen = self.store.read(move |query| Ok(query.device_seen_at(&asked.0, &asked.1)?)).await;
+        if seen.is_ok_and(|at| at.is_none_or(|at| at <= now.saturating_sub(SEEN_STEP))) {
+            let _ = self.store.write(move |tx| Ok(tx.see_device(&user, &name, now)?)).await;
         }
     }
 

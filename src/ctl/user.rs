@@ -262,6 +262,10 @@ fn show(desk: &Desk, user: String) -> Result<(), Error> {
     if let Some(until) = &user.tokens_revoked_until {
         fields.row("tokens revoked", format!("those of before {}", ago(until)));
     }
+    if !user.absent.is_empty() {
+        let away = user.absent.iter().map(|one| format!("{} ({})", clean(&one.device), ago(&one.last_seen)));
+        fields.row("devices away", away.collect::<Vec<_>>().join(", "));
+    }
     if !user.connections.is_empty() {
         out.line("");
         out.table(&connection::table(&user.connections));

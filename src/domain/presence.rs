@@ -50,3 +50,10 @@ pub struct Presence {
     pub last_seen: Option<Time>,
     pub devices: usize,
 }
+/// A device that has named itself, here or away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownDevice {
+    pub name: String,
+    /// When it came last, to the hour.
+    pub seen_at: Time,
+}

@@ -61,7 +61,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Deletes what is left of a user who is in no conversation and has sent no message: reactions, inbox, presence. What
+    /// Deletes what is left of a user who is in no conversation and has sent no message: reactions, inbox, presence, devices. What
     /// operators decided about them stays, and their id with it.
     pub fn forget_user(&mut self, user: &UserId) -> Result<(), Error> {
         let Some(key) = self.user_key(user)? else { return Ok(()) };
@@ -73,6 +73,7 @@ impl Tx<'_> {
         run("DELETE FROM reactions WHERE user = ?1")?;
         run("DELETE FROM asides WHERE sender = ?1")?;
         run("DELETE FROM notifications WHERE user = ?1")?;
+        run("DELETE FROM devices WHERE user = ?1")?;
         run("UPDATE conversations SET owner = NULL WHERE owner = ?1")?;
         run("UPDATE users SET status = NULL, status_text = NULL, last_seen = NULL WHERE id = ?1")?;
         run("DELETE FROM users WHERE id = ?1 AND id NOT IN (SELECT user FROM sanctions) \

@@ -9,6 +9,7 @@ mod census;
 mod checkpoint;
 pub mod config;
 mod conversations;
+mod devices;
 mod erase;
 pub mod error;
 mod figures;

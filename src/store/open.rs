@@ -13,13 +13,14 @@ use super::config::{Config, Durability};
 use super::error::OpenError;
 
 /// Each entry brings the schema from its index to the next version.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("schema.sql"),
     include_str!("search_index.sql"),
     include_str!("sanctions.sql"),
     include_str!("plugins.sql"),
     include_str!("api.sql"),
     include_str!("webhooks.sql"),
+    include_str!("devices.sql"),
 ];
 
 /// The version that this program writes.

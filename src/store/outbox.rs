@@ -24,8 +24,11 @@ pub struct Entry {
 /// Decides what is kept of the events of a commit. It is asked on the writer's thread, so it must not block.
 pub trait Recorder: Send + Sync {
     fn wants(&self, event: &Event) -> bool;
-    /// None where it does not want it.
-    fn entry(&self, event: &Event) -> Option<Entry>;
+    /// None where it does not want it; `query` sees what the commit has changed.
+    ///
+    /// # Errors
+    /// Where the store fails.
+    fn entry(&self, event: &Event, query: &Query<'_>) -> Result<Option<Entry>, Error>;
     /// A commit has brought entries, this key the last.
     fn recorded(&self, last: i64);
 }

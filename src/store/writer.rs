@@ -227,8 +227,11 @@ fn commit_group(
         transaction.prepare_cached("RELEASE job")?.execute([])?;
     }
     let mut recorded = None;
-    for entry in events.iter().filter_map(|event| recorder.entry(event)) {
-        recorded = Some(outbox::add(&transaction, &entry)?);
+    let query = Query::new(&transaction);
+    for event in &events {
+        if let Some(entry) = recorder.entry(event, &query)? {
+            recorded = Some(outbox::add(&transaction, &entry)?);
+        }
     }
     transaction.commit()?;
     Ok(Committed { events, recorded, outage })

@@ -14,9 +14,10 @@ use crate::domain::id::{ConversationId, EventId, UserId};
 use crate::domain::message::Message;
 use crate::domain::time::Time;
 use crate::roster::Roster;
-use crate::store::{Entry, Recorder};
+use crate::store::error::Error;
+use crate::store::{Entry, Query, Recorder};
 use crate::wire::payload::encode::{
-    ConversationBody, MemberBody, MessageBody, NotificationBody, ReactionBody, ReactionsBody,
+    ConversationBody, KnownDeviceBody, MemberBody, MessageBody, NotificationBody, ReactionBody, ReactionsBody,
 };
 
 /// What any webhook wants to hear: one look at a number, where none wants anything.
@@ -48,16 +49,11 @@ impl Recorder for Clerk {
         self.wanted.kind_of(event).is_some()
     }
 
-    fn entry(&self, event: &Event) -> Option<Entry> {
-        let kind = self.wanted.kind_of(event)?;
+    fn entry(&self, event: &Event, query: &Query<'_>) -> Result<Option<Entry>, Error> {
+        let Some(kind) = self.wanted.kind_of(event) else { return Ok(None) };
         let at = Time::now();
-        Some(Entry {
-            id: EventId::generate(),
-            kind: kind.as_str(),
-            lane: event.key().to_owned(),
-            body: self.body(kind, at, event),
-            at,
-        })
+        let body = self.body(kind, at, event, query)?;
+        Ok(Some(Entry { id: EventId::generate(), kind: kind.as_str(), lane: event.key().to_owned(), body, at }))
     }
 
     fn recorded(&self, last: i64) {
@@ -131,12 +127,13 @@ struct Notified<'a> {
     /// Names of the devices that are connected and have it already: a push is for the others.
     devices: BTreeSet<String>,
     connections: usize,
+    absent: Vec<KnownDeviceBody>,
 }
 
 impl Clerk {
-    fn body(&self, kind: Kind, at: Time, event: &Event) -> String {
+    fn body(&self, kind: Kind, at: Time, event: &Event, query: &Query<'_>) -> Result<String, Error> {
         let name = kind.as_str();
-        match event {
+        Ok(match event {
             Event::MessageNew { message, .. }
             | Event::MessageUpdated { message, .. }
             | Event::MessageDeleted { message, .. } => envelope(name, at, MessageBody::from(&**message)),
@@ -172,12 +169,14 @@ impl Clerk {
             }
             Event::Notification { to, notification } => {
                 let here = self.roster.connections_of(to);
-                let devices = here.iter().filter_map(|device| device.device.clone()).collect();
+                let devices: BTreeSet<_> = here.iter().filter_map(|device| device.device.clone()).collect();
+                let away = query.devices(to, at)?.into_iter().filter(|known| !devices.contains(&known.name));
+                let (absent, connections) = (away.map(KnownDeviceBody::from).collect(), here.len());
                 let notification = NotificationBody::from(&**notification);
-                envelope(name, at, Notified { user_id: to, notification, devices, connections: here.len() })
+                envelope(name, at, Notified { user_id: to, notification, devices, connections, absent })
             }
             // A conversation that is gone: no event is wanted that stands nowhere above.
             gone => envelope(name, at, json!({ "conversationId": gone.key() })),
-        }
+        })
     }
 }

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 
 import { assertRecent, pluck, words } from '../common/harness.mjs'
+import { until } from '../common/wait.mjs'
 import { tell, told } from './common.mjs'
 
 told('a message is told with the payload that devices get, signed', async (scene, { app }) => {
@@ -86,16 +87,31 @@ told('who comes and goes', { config: { presence: { grace: '50ms' } }, webhook: {
   assertRecent(data.lastSeen)
 })
 
-told('a notification comes with the devices that have it already', { webhook: { events: ['notification.created'] } }, async (scene, { app }) => {
+told('a notification comes with the devices that have it already, and with those that are away', { comesBack: true, webhook: { events: ['notification.created'] } }, async (scene, { app }) => {
   const ann = await scene.connect('ann')
   const bob = await scene.connect('bob', { device: 'laptop' })
   const room = await scene.create(ann, [bob])
   const { data: added } = await app.next('notification.created', ({ userId }) => userId === 'bob')
   assert.equal(added.notification.type, 'conversation.added')
   assert.deepEqual([added.devices, added.connections], [['laptop'], 1])
-  bob.close()
-  await ann.say(room, 'hello @bob')
-  const { data } = await app.next('notification.created', ({ notification }) => notification.type === 'mention')
+  assert.deepEqual(added.absent, [])
+  const phone = await scene.connect('bob', { device: 'phone' })
+  const nameless = await scene.connect('bob')
+  const here = (count) => until(async () => (await ann.ok('presence:get', { userIds: ['bob'] })).presence[0].devices === count, `${count} devices of bob`)
+  phone.close()
+  await here(2)
+  await ann.say(room, 'first @bob')
+  const { data: first } = await app.next('notification.created', ({ notification }) => notification.message === 'first @bob')
+  assert.deepEqual([first.devices, first.connections, pluck(first.absent, 'device')], [['laptop'], 2, ['phone']])
+  assertRecent(first.absent[0].lastSeen)
+  for (const device of [bob, nameless]) device.close()
+  await here(0)
+  await scene.daemon.stop()
+  await scene.daemon.start()
+  const again = await scene.connect('ann')
+  await again.say(room, 'hello @bob')
+  const { data } = await app.next('notification.created', ({ notification }) => notification.message === 'hello @bob')
+  assert.deepEqual([data.devices, data.connections, pluck(data.absent, 'device').sort()], [[], 0, ['laptop', 'phone']])
   assert.deepEqual([data.userId, data.notification.conversationId], ['bob', room])
   assert.equal(data.notification.message, 'hello @bob')
 })

@@ -51,7 +51,11 @@ answers! {
         /// Tokens that were issued until then count no more.
         tokens_revoked_until: Option<String>,
         connections: Vec<ConnectionLine>,
+        /// Devices that the user has named and that are not connected, the one that came last first.
+        absent: Vec<AbsentDevice>,
     }
+
+    AbsentDevice { device: String, last_seen: String, }
 
     /// `user.kick`, `connection.kick`
     Kicked { user: String, devices: usize, }

@@ -12,8 +12,10 @@ use crate::chat::operate::Whom;
 use crate::domain::custom;
 use crate::domain::error::Error;
 use crate::domain::id::{ConnectionId, UserId};
+use crate::domain::presence::KnownDevice;
 use crate::domain::sanction;
 use crate::domain::time::Time;
+use crate::wire::payload::encode::KnownDeviceBody;
 use crate::wire::payload::fields::Fields;
 
 #[derive(Serialize)]
@@ -49,10 +51,19 @@ pub fn devices_of(api: &Api, user: &UserId) -> Vec<DeviceBody> {
     devices.collect()
 }
 
+/// The devices that the user has named and that are not `here`, the one that came last first.
+pub async fn absent_of(api: &Api, user: &UserId, here: &[DeviceBody]) -> Result<Vec<KnownDeviceBody>, Error> {
+    let is_away = |known: &KnownDevice| here.iter().all(|one| one.device.as_deref() != Some(&known.name));
+    let known = api.chat().known_devices(user.clone()).await?;
+    Ok(known.into_iter().filter(is_away).map(KnownDeviceBody::from).collect())
+}
+
 pub async fn list(api: &Api, call: &mut Call) -> Outcome {
     let user = call.user()?;
     call.finish()?;
-    Ok(Reply::ok(&json!({ "devices": devices_of(api, &user) })))
+    let here = devices_of(api, &user);
+    let absent = absent_of(api, &user, &here).await?;
+    Ok(Reply::ok(&json!({ "devices": here, "absent": absent })))
 }
 
 /// Disconnects devices, who may come back at once.

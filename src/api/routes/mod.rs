@@ -87,7 +87,7 @@ pub fn all() -> Vec<Route> {
             "The conversations of a user, latest activity first, with unread counts", users::conversations => "OwnConversations", query PAGE),
         route!(GET "/presence", Read, "getPresence", "Presence of some users", users::presence => "Presences",
             query &[("userId", "UserIds")]),
-        route!(GET "/users/{userId}/devices", Read, "listDevices", "The devices of a user that are connected", devices::list => "Devices"),
+        route!(GET "/users/{userId}/devices", Read, "listDevices", "The devices of a user: those that are connected, and the names of those that are not", devices::list => "Devices"),
         route!(DELETE "/users/{userId}/devices", Write, "kickDevices",
             "Disconnect devices of a user, who may come back at once", devices::kick => "DeviceCount",
             query &[("device", "Text"), ("connection", "ConnectionId"), ("reason", "Text")]),

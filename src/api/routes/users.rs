@@ -7,7 +7,7 @@ use super::super::Api;
 use super::super::call::{self, Call, MAX_LIMIT};
 use super::super::reply::Reply;
 use super::Outcome;
-use super::devices::{DeviceBody, devices_of};
+use super::devices::{DeviceBody, absent_of, devices_of};
 use super::sanctions::{TermBody, term};
 use crate::chat::Actor;
 use crate::chat::operate::Messages;
@@ -15,7 +15,7 @@ use crate::domain::error::Error;
 use crate::domain::id::UserId;
 use crate::domain::presence::Status;
 use crate::domain::time::Time;
-use crate::wire::payload::encode::{ConversationBody, MessageBody, NotificationBody, PresenceBody};
+use crate::wire::payload::encode::{ConversationBody, KnownDeviceBody, MessageBody, NotificationBody, PresenceBody};
 
 /// One user, in a list and by themself.
 #[derive(Serialize)]
@@ -45,6 +45,7 @@ struct ProfileBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     tokens_revoked_until: Option<Time>,
     connections: Vec<DeviceBody>,
+    absent: Vec<KnownDeviceBody>,
 }
 
 fn body(api: &Api, id: &UserId) -> UserBody {
@@ -83,6 +84,7 @@ pub async fn show(api: &Api, call: &mut Call) -> Outcome {
 
 async fn profile(api: &Api, user: UserId) -> Result<ProfileBody, Error> {
     let known = api.chat().profile(user.clone()).await?;
+    let connections = devices_of(api, &user);
     Ok(ProfileBody {
         status: if known.devices > 0 { known.status.as_str() } else { Status::Offline.as_str() },
         status_text: known.text,
@@ -90,7 +92,8 @@ async fn profile(api: &Api, user: UserId) -> Result<ProfileBody, Error> {
         conversations: known.conversations,
         unread_notifications: known.unread,
         tokens_revoked_until: api.chat().sanctions().of(&user).tokens_until,
-        connections: devices_of(api, &user),
+        absent: absent_of(api, &user, &connections).await?,
+        connections,
         user: body(api, &user),
     })
 }
@@ -170,13 +173,13 @@ pub async fn export(api: &Api, call: &mut Call) -> Outcome {
     let actor = Actor::named(user.clone());
     let page = match part {
         "conversations" => {
-            if at.is_empty() {
-                api.chat().expect_user(&user).await?;
-            }
             let after = (!at.is_empty()).then(|| list_cursor(at)).transpose()?;
             let (found, next) = api.chat().conversations(&actor, after, MAX_LIMIT).await?;
-            let items: Vec<_> =
-                found.iter().map(|one| json!({ "conversation": ConversationBody::from(one) })).collect();
+            let mut items = Vec::with_capacity(found.len() + 1);
+            if at.is_empty() {
+                items.push(json!({ "user": profile(api, user.clone()).await? }));
+            }
+            items.extend(found.iter().map(|one| json!({ "conversation": ConversationBody::from(one) })));
             let next = next.map(|at| format!("conversations:{}.{}", at.active_at.0, at.key));
             (items, Some(next.unwrap_or_else(|| "notifications:".into())))
         }

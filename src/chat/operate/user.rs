@@ -3,7 +3,7 @@
 use crate::chat::Chat;
 use crate::domain::error::Error;
 use crate::domain::id::UserId;
-use crate::domain::presence::Status;
+use crate::domain::presence::{KnownDevice, Status};
 use crate::domain::time::Time;
 
 /// What is known of a user, whatever they show to others.
@@ -45,6 +45,14 @@ impl Chat {
                 Ok(Profile { devices, status, text, last_seen: stored.last_seen, conversations, unread })
             })
             .await
+    }
+
+    /// The devices that the user has named, the one that came last first.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE`.
+    pub async fn known_devices(&self, user: UserId) -> Result<Vec<KnownDevice>, Error> {
+        self.store.read(move |query| Ok(query.devices(&user, Time::now())?)).await
     }
 
     /// Makes a user known who may never have been here; whether they were unknown.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::connection;
 use super::near;
-use crate::admin::answer::{Kicked, Notified, Pardoned, Sanctioned, Term, UserDetail, UserLine, Users};
+use crate::admin::answer::{AbsentDevice, Kicked, Notified, Pardoned, Sanctioned, Term, UserDetail, UserLine, Users};
 use crate::admin::protocol::Failure;
 use crate::admin::request::{self, Only};
 use crate::chat::MemberChange;
@@ -69,6 +69,10 @@ pub async fn show(console: &Console, request: request::User) -> Result<UserDetai
         Ok(profile) => profile,
         Err(error) => return Err(near::user(console, user.as_str(), error).await),
     };
+    let connections = connection::of_user(console, &user);
+    let known = console.chat.known_devices(user.clone()).await.map_err(refused)?;
+    let away = known.into_iter().filter(|one| connections.iter().all(|here| here.device.as_ref() != Some(&one.name)));
+    let absent = away.map(|one| AbsentDevice { device: one.name, last_seen: one.seen_at.to_string() }).collect();
     let now = Time::now();
     let sanction = console.chat.sanctions().of(&user);
     let shown = if profile.devices > 0 { profile.status.as_str() } else { "offline" };
@@ -82,7 +86,8 @@ pub async fn show(console: &Console, request: request::User) -> Result<UserDetai
         ban: term(sanction.ban, now),
         mute: term(sanction.mute, now),
         tokens_revoked_until: sanction.tokens_until.map(|at| at.to_string()),
-        connections: connection::of_user(console, &user),
+        connections,
+        absent,
     })
 }
 

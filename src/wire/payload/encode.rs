@@ -14,7 +14,7 @@ use crate::domain::event::Mark;
 use crate::domain::id::{ConversationId, MessageId, NotificationId, UserId};
 use crate::domain::message::{Message, Reactions};
 use crate::domain::notification::Notification;
-use crate::domain::presence::Presence;
+use crate::domain::presence::{KnownDevice, Presence};
 use crate::domain::time::Time;
 use crate::roster::packet::Packet;
 
@@ -279,6 +279,20 @@ impl<'a> From<&'a Member> for MemberBody<'a> {
             delivered_seq: member.delivered_seq,
             read_seq: member.read_seq,
         }
+    }
+}
+
+/// A device that has named itself.
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KnownDeviceBody {
+    device: String,
+    last_seen: Time,
+}
+
+impl From<KnownDevice> for KnownDeviceBody {
+    fn from(known: KnownDevice) -> Self {
+        KnownDeviceBody { device: known.name, last_seen: known.seen_at }
     }
 }
 
