@@ -131,7 +131,7 @@ impl Api {
         let outcome = match idempotency::Wish::of(request, &key.name).map_err(refused)? {
             Some(wish) => {
                 let call = call.known_by(Some(wish.client_id()));
-                self.once(wish, self.run(route, call)).await?
+                self.once(wish, !routes::MAKES_ANEW.contains(&route.id), self.run(route, call)).await?
             }
             None => (self.run(route, call).await.map_err(refused)?, false),
         };

@@ -39,7 +39,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
-pub use self::answered::Answered;
+pub use self::answered::{Answered, Deed};
 pub use self::asides::Held;
 use self::config::Config;
 pub use self::conversations::{ListCursor, Seat};
@@ -216,7 +216,10 @@ impl Store {
         R: Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        self.write_for(work, reply);
+        match Self::deed() {
+            None => self.write_for(work, reply),
+            Some(deed) => self.write_for(move |tx| tx.noting(&deed, work), reply),
+        }
         settle(answer.await)
     }
 

@@ -68,6 +68,9 @@ macro_rules! route {
 
 const PAGE: &[(&str, &str)] = &[("limit", "Limit"), ("cursor", "Cursor")];
 
+/// Routes of `POST` that make something new each time; after the others all is as if they had been asked once.
+pub const MAKES_ANEW: [&str; 3] = ["createConversation", "notify", "emit"];
+
 /// Every route there is.
 pub fn all() -> Vec<Route> {
     vec![
