@@ -215,11 +215,7 @@ pub(super) fn stored_before(
     seat: &crate::store::Seat,
     client_id: Option<&str>,
 ) -> Result<Option<Message>, Abort> {
-    let Some(client_id) = client_id else { return Ok(None) };
-    match query.message_by_client_id(seat, client_id)? {
-        Some(message) => Ok(Some(message)),
-        None => Ok(query.aside_by_client_id(seat, client_id)?),
-    }
+    Ok(client_id.map(|client_id| query.sent_before(seat, client_id)).transpose()?.flatten())
 }
 
 pub(super) fn message_of(id: MessageId, draft: Draft, sender: UserId, mentions: Vec<UserId>, now: Time) -> Message {

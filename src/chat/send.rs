@@ -163,7 +163,7 @@ impl Chat {
             }
             Ok(Sent { message, duplicate: false })
         };
-        self.store.write_for(move |tx| Ok(Stored { sent: store(tx)?, wanted, answer: None }), reply);
+        self.store.write_decided_for(move |tx| Ok(Stored { sent: store(tx)?, wanted, answer: None }), reply);
     }
 }
 

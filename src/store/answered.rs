@@ -121,14 +121,14 @@ impl Tx<'_> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::domain::event::Event;
     use crate::domain::id::UserId;
     use crate::store::Config;
     use crate::store::outbox::{Entry, Recorder};
 
-    struct NoRecorder;
+    pub(in crate::store) struct NoRecorder;
 
     impl Recorder for NoRecorder {
         fn wants(&self, _: &Event) -> bool {

@@ -87,7 +87,7 @@ impl Query<'_> {
     }
 
     /// The aside that a retry by the user of `seat` means.
-    pub fn aside_by_client_id(&self, seat: &Seat, client_id: &str) -> Result<Option<Message>, Error> {
+    pub(super) fn aside_by_client_id(&self, seat: &Seat, client_id: &str) -> Result<Option<Message>, Error> {
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT {ASIDE} FROM {ASIDE_FROM} WHERE a.conversation = ?1 AND a.sender = ?2 AND a.client_id = ?3"
         ))?;

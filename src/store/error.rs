@@ -15,6 +15,8 @@ pub enum Error {
     Closed,
     #[error("the work on the store panicked")]
     Panicked,
+    #[error("a write was given up half-way{}{}", if .0.is_some() { ": " } else { "" }, .0.as_deref().unwrap_or_default())]
+    HalfDone(Option<String>),
     #[error("stored data is malformed: {0}")]
     Malformed(&'static str),
 }
@@ -49,7 +51,7 @@ impl Error {
     pub fn is_outage(&self) -> bool {
         match self {
             Error::Overloaded | Error::Closed => true,
-            Error::Panicked | Error::Malformed(_) => false,
+            Error::Panicked | Error::HalfDone(_) | Error::Malformed(_) => false,
             Error::Sqlite(rusqlite::Error::SqliteFailure(failure, _)) => !matches!(
                 failure.code,
                 ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::ApiMisuse | ErrorCode::Unknown

@@ -30,8 +30,23 @@ impl Query<'_> {
         found.map(|row| self.with_reactions(row)).transpose()
     }
 
-    /// The message that a retry of `draft` by the user of `seat` means.
-    pub fn message_by_client_id(&self, seat: &Seat, client_id: &str) -> Result<Option<Message>, Error> {
+    /// The message that a retry by the user of `seat` means, in the order or outside of it.
+    pub fn sent_before(&self, seat: &Seat, client_id: &str) -> Result<Option<Message>, Error> {
+        // Mostly there is none: one short question instead of two long ones.
+        let mut statement = self.connection.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM messages WHERE conversation = ?1 AND sender = ?2 AND client_id = ?3) \
+             OR EXISTS (SELECT 1 FROM asides WHERE conversation = ?1 AND sender = ?2 AND client_id = ?3)",
+        )?;
+        if !statement.query_row(params![seat.conversation_key, seat.user_key, client_id], |row| row.get(0))? {
+            return Ok(None);
+        }
+        match self.message_by_client_id(seat, client_id)? {
+            Some(message) => Ok(Some(message)),
+            None => self.aside_by_client_id(seat, client_id),
+        }
+    }
+
+    fn message_by_client_id(&self, seat: &Seat, client_id: &str) -> Result<Option<Message>, Error> {
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT {MESSAGE} FROM {MESSAGE_FROM} WHERE g.conversation = ?1 AND g.sender = ?2 AND g.client_id = ?3"
         ))?;

@@ -229,7 +229,20 @@ impl Store {
         F: FnOnce(&mut Tx<'_>) -> Result<R, Abort> + Send + 'static,
         R: Send + 'static,
     {
-        let job: Box<dyn writer::Job> = Box::new(writer::Work::new(work, reply));
+        self.queue(Box::new(writer::Work::new(work, reply)));
+    }
+
+    /// The same for what refuses before its first change, as every message does: it costs less. Where it breaks its word,
+    /// the whole commit comes to nothing.
+    pub fn write_decided_for<F, R>(&self, work: F, reply: Reply<R>)
+    where
+        F: FnOnce(&mut Tx<'_>) -> Result<R, Abort> + Send + 'static,
+        R: Send + 'static,
+    {
+        self.queue(Box::new(writer::Work::new(work, reply).decided()));
+    }
+
+    fn queue(&self, job: Box<dyn writer::Job>) {
         self.0.figures.queued();
         let turned_away = match self.channels() {
             Err(error) => Some((job, error)),

@@ -1,6 +1,7 @@
 //! The one thread that writes, in groups: all that waited while the last commit ran goes into the next one.
 //!
-//! A job runs in a savepoint of the group's transaction, so a job that fails leaves no trace and harms no other. After
+//! A job runs in a savepoint of the group's transaction, so a job that fails leaves no trace and harms no other; one that
+//! decides before it changes anything needs none. After
 //! the commit (with `durability = "full"`: after the sync to the disk) the events of the group are published in the
 //! order of their writing, and only then the jobs are answered.
 
@@ -40,6 +41,8 @@ pub struct Leave {
 }
 
 pub trait Job: Send {
+    /// Whether it refuses before its first change, if it does.
+    fn is_decided(&self) -> bool;
     /// Does the work.
     fn run(&mut self, tx: &mut Tx<'_>) -> Ran;
     /// Answers, once the group was committed or lost.
@@ -63,13 +66,19 @@ pub enum Ran {
 /// A piece of work and the way back to whoever waits for it.
 pub struct Work<F, R> {
     work: Option<F>,
+    decided: bool,
     result: Option<Result<R, Abort>>,
     reply: Reply<R>,
 }
 
 impl<F, R> Work<F, R> {
     pub fn new(work: F, reply: Reply<R>) -> Self {
-        Work { work: Some(work), result: None, reply }
+        Work { work: Some(work), decided: false, result: None, reply }
+    }
+
+    /// The work refuses before its first change, if it does.
+    pub fn decided(self) -> Self {
+        Work { decided: true, ..self }
     }
 }
 
@@ -78,6 +87,10 @@ where
     F: FnOnce(&mut Tx<'_>) -> Result<R, Abort> + Send,
     R: Send,
 {
+    fn is_decided(&self) -> bool {
+        self.decided
+    }
+
     fn run(&mut self, tx: &mut Tx<'_>) -> Ran {
         let work = self.work.take().expect("a job runs once");
         let result = std::panic::catch_unwind(AssertUnwindSafe(|| work(tx)));
@@ -198,15 +211,17 @@ fn commit_group(
     seats.mistrust(&transaction)?;
     for job in group {
         let kept = events.len();
-        if !alone {
+        let guarded = !alone && !job.is_decided();
+        if guarded {
             transaction.prepare_cached("SAVEPOINT job")?.execute([])?;
         }
         let changes = transaction.total_changes();
         let mut tx = Tx::new(&transaction, &mut events, seats);
         match job.run(&mut tx) {
-            Ran::Done if alone => continue,
             Ran::Done => {
-                transaction.prepare_cached("RELEASE job")?.execute([])?;
+                if guarded {
+                    transaction.prepare_cached("RELEASE job")?.execute([])?;
+                }
                 continue;
             }
             Ran::Refused => {}
@@ -214,7 +229,8 @@ fn commit_group(
         }
         events.truncate(kept);
         // What it wrote will not have been.
-        if transaction.total_changes() != changes {
+        let changed = transaction.total_changes() != changes;
+        if changed {
             seats.forget(&transaction);
         }
         if alone {
@@ -222,9 +238,13 @@ fn commit_group(
             drop(transaction);
             return Ok(Committed { events, recorded: None, outage });
         }
-        // A full disk may have ended the whole transaction already; then this fails, and the group with it.
-        transaction.prepare_cached("ROLLBACK TO job")?.execute([])?;
-        transaction.prepare_cached("RELEASE job")?.execute([])?;
+        if guarded {
+            // A full disk may have ended the whole transaction already; then this fails, and the group with it.
+            transaction.prepare_cached("ROLLBACK TO job")?.execute([])?;
+            transaction.prepare_cached("RELEASE job")?.execute([])?;
+        } else if changed {
+            return Err(Error::HalfDone(outage));
+        }
     }
     let mut recorded = None;
     let query = Query::new(&transaction);
@@ -235,4 +255,61 @@ fn commit_group(
     }
     transaction.commit()?;
     Ok(Committed { events, recorded, outage })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::error::Error as Refusal;
+    use crate::domain::id::UserId;
+    use crate::store::answered::tests::NoRecorder;
+    use crate::store::config::Config;
+    use crate::store::open;
+
+    type Outcome = oneshot::Receiver<Result<(), Abort>>;
+
+    /// A job that makes `user` known, and refuses then where it shall.
+    fn job(user: &'static str, refuses: bool, decided: bool) -> (Box<dyn Job>, Outcome) {
+        let (reply, outcome) = oneshot::channel();
+        let work = move |tx: &mut Tx<'_>| {
+            tx.introduce(&UserId::stored(user))?;
+            if refuses { Err(Refusal::conflict("no").into()) } else { Ok(()) }
+        };
+        let work = Work::new(work, reply);
+        (if decided { Box::new(work.decided()) } else { Box::new(work) }, outcome)
+    }
+
+    #[test]
+    fn who_refuses_half_way_harms_others_only_where_it_has_said_that_it_does_not() {
+        let directory = std::env::temp_dir().join(format!("chatd-groups-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir(&directory).expect("a directory");
+        let mut connection = open::writer(&directory.join("chatd.db"), &Config::default()).expect("a database");
+        let mut seats = Seats::default();
+        let users = |connection: &Connection| -> Vec<String> {
+            let mut statement = connection.prepare("SELECT uid FROM users ORDER BY uid").expect("a table");
+            let found = statement.query_map([], |row| row.get(0)).expect("rows");
+            found.collect::<Result<_, _>>().expect("names")
+        };
+
+        let (mut group, _outcomes): (Vec<_>, Vec<_>) =
+            [job("ann", false, true), job("bob", true, false), job("cyd", false, false)].into_iter().unzip();
+        assert!(commit_group(&mut connection, &mut group, &mut seats, &NoRecorder).is_ok());
+        assert_eq!(users(&connection), ["ann", "cyd"]);
+
+        let (mut group, _outcomes): (Vec<_>, Vec<_>) =
+            [job("dan", false, true), job("eve", true, true), job("fay", false, false)].into_iter().unzip();
+        let broken = commit_group(&mut connection, &mut group, &mut seats, &NoRecorder);
+        assert!(matches!(broken, Err(Error::HalfDone(None))));
+        assert_eq!(users(&connection), ["ann", "cyd"]);
+
+        let (mut group, outcomes): (Vec<_>, Vec<_>) =
+            [job("ann", true, true), job("gus", false, true)].into_iter().unzip();
+        assert!(commit_group(&mut connection, &mut group, &mut seats, &NoRecorder).is_ok());
+        assert_eq!(users(&connection), ["ann", "cyd", "gus"]);
+        group.into_iter().for_each(|job| job.finish(true));
+        let answers: Vec<_> =
+            outcomes.into_iter().map(|mut outcome| outcome.try_recv().expect("an answer").is_ok()).collect();
+        assert_eq!(answers, [false, true]);
+        let _ = std::fs::remove_dir_all(&directory);
+    }
 }
