@@ -30,6 +30,21 @@ chat('the doctor chats as a client does, and leaves nothing behind', { config: {
   assert.match(shut.advice, /a lockdown/)
 })
 
+for (const [name, script, shown, advice] of [
+  ['denies', 'fn on_message(message) { deny("only in the morning") }', /only in the morning/, /the plugin rule refused it/],
+  ['holds', 'fn on_message(message) { hold("to be read first") }', /outside of the order/, /holds or hides/],
+  ['keeps everybody out', 'fn on_connect(user, connection) { deny("closed") }', /closed/, /the plugin rule refused it/],
+]) {
+  chat(`the doctor does not blame the daemon for a plugin that ${name}`, { plugins: { rule: script } }, async ({ operator }) => {
+    const { findings } = await operator.json('doctor')
+    const client = findings.find(({ part }) => part === 'client')
+    assert.equal(client.verdict, 'doubtful')
+    assert.match(client.detail, shown)
+    assert.match(client.advice, advice)
+    assert.deepEqual((await operator.json('review', 'list')).messages, [])
+  })
+}
+
 const dir = scratch()
 for (const [name, dates, verdict, detail] of [
   ['good', { to: 90 }, 'good', /^holds for (89|90) days, until \d{4}-/],

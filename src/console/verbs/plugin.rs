@@ -1,5 +1,6 @@
 //! `plugin.*`
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::near;
@@ -20,6 +21,12 @@ pub fn standing(console: &Console) -> (usize, Vec<String>) {
     let (benched, running): (Vec<_>, Vec<_>) =
         loaded.partition(|report| matches!(report.standing, Standing::Benched(_)));
     (running.len(), benched.into_iter().map(|report| report.name).collect())
+}
+
+/// How often each plugin has denied something, or failed.
+pub fn denials(console: &Console) -> HashMap<String, u64> {
+    let of = |report: &Report| report.done.iter().map(|done| done.denied + done.errors).sum();
+    console.host.reports().into_iter().map(|report| (report.name.clone(), of(&report))).collect()
 }
 
 pub fn show(console: &Console, request: &request::Plugin) -> Result<PluginLine, Failure> {

@@ -67,12 +67,12 @@ impl Probe {
     }
 
     /// Emits an event, and waits for its acknowledgement.
-    pub async fn ask(&mut self, event: &str, payload: &Value) -> io::Result<()> {
+    pub async fn ask(&mut self, event: &str, payload: &Value) -> io::Result<Value> {
         self.send(&format!("421{}", json!([event, payload]))).await?;
         let answer = self.until(|packet| packet.starts_with("431[")).await?;
-        let answer: Value = serde_json::from_str(&answer[3..])?;
+        let mut answer: Value = serde_json::from_str(&answer[3..])?;
         match answer[0]["ok"].as_bool() {
-            Some(true) => Ok(()),
+            Some(true) => Ok(answer[0].take()),
             _ => {
                 let said = answer[0]["error"]["message"].as_str().unwrap_or("no reason").to_owned();
                 Err(io::Error::other(format!("{event} was refused: {said}")))

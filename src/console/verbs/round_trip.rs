@@ -8,6 +8,7 @@ use serde_json::json;
 use webpki::{EndEntityCert, KeyUsage};
 
 use super::doctor::{DEADLINE, SLOW, finding};
+use super::plugin;
 use super::probe::{Probe, Welcome};
 use crate::admin::answer::{Finding, Setting, Verdict};
 use crate::auth::mint::Claims;
@@ -20,6 +21,9 @@ use crate::domain::time::Time;
 use crate::domain::units::Span;
 
 const PART: &str = "client";
+/// What came of a message that nobody else sees.
+const ASIDE: io::ErrorKind = io::ErrorKind::PermissionDenied;
+
 const DAY: i64 = 86_400_000;
 
 /// Certificates that end within so many days should have been renewed.
@@ -67,6 +71,7 @@ async fn chat(
         Claims { user: user.clone(), name: None, roles: Vec::new(), ttl: Span::secs(60), extra: Default::default() };
     let token = console.ask(|reply| Errand::Mint(claims, reply)).await.and_then(|minted| minted);
     let Ok(token) = token else { return stranger(address, speaker).await };
+    let before = plugin::denials(console);
     let done = async {
         if let Welcome::Refused(why) = speaker.enter(Some(&token)).await? {
             return Err(io::Error::other(format!("a good token is refused: {why}")));
@@ -97,8 +102,25 @@ async fn chat(
             }
         }
         Err(error) => {
-            let advice = "a limit, a lockdown or a plugin may be why: chatctl status, chatctl log --level debug";
-            finding(PART, Verdict::Bad, format!("{address}: {error}"), Some(advice))
+            let shown = format!("{address}: {error}");
+            let denied = plugin::denials(console).into_iter().filter(|(name, count)| before.get(name) != Some(count));
+            // Whoever has denied something of another user meanwhile is named as well.
+            match denied.map(|(name, _)| name).min() {
+                Some(name) => {
+                    let advice =
+                        format!("the daemon does its work; the plugin {name} refused it: chatctl plugin show {name}");
+                    finding(PART, Verdict::Doubtful, shown, Some(&advice))
+                }
+                None if error.kind() == ASIDE => {
+                    let advice =
+                        "the daemon does its work; a plugin answers, holds or hides such messages: chatctl plugin list";
+                    finding(PART, Verdict::Doubtful, shown, Some(advice))
+                }
+                None => {
+                    let advice = "a limit or a lockdown may be why: chatctl status, chatctl log --level debug";
+                    finding(PART, Verdict::Bad, shown, Some(advice))
+                }
+            }
         }
     }
 }
@@ -113,7 +135,10 @@ async fn send(speaker: &mut Probe, listener: &mut Probe, id: &ConversationId) ->
     listener.ask("conversation:join", &json!({ "conversationId": id })).await?;
     let content = uuid::Uuid::new_v4().to_string();
     let began = Instant::now();
-    speaker.ask("message:send", &json!({ "conversationId": id, "content": content })).await?;
+    let sent = speaker.ask("message:send", &json!({ "conversationId": id, "content": content })).await?;
+    if sent["message"]["seq"].is_null() {
+        return Err(io::Error::new(ASIDE, "message:send was put outside of the order"));
+    }
     listener.hear("message:new", &content).await?;
     Ok(began.elapsed())
 }
