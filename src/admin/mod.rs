@@ -11,6 +11,7 @@
 //! | [`answer`] | what each command answers |
 //! | [`codec`] | from bytes to lines and back |
 //! | [`socket`] | where the socket lies |
+//! | [`words`] | why parameters do not fit |
 
 // A client alone uses but one side of it.
 #![cfg_attr(not(feature = "daemon"), allow(dead_code))]
@@ -20,3 +21,4 @@ pub mod codec;
 pub mod protocol;
 pub mod request;
 pub mod socket;
+pub mod words;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::request::*;
+use super::words;
 
 /// Rises where a client of before would misread an answer; new commands and new fields do not count.
 pub const PROTOCOL: u32 = 1;
@@ -17,15 +18,40 @@ pub enum Version {
 }
 
 /// A request. Without an `id` there is no answer.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Request {
     pub jsonrpc: Version,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<Value>,
     pub method: String,
-    #[serde(default)]
     pub params: Value,
+}
+
+impl Request {
+    /// # Errors
+    /// Where it is none, and under which id that is to be said.
+    pub fn parse(value: Value) -> Result<Self, (Option<Value>, Failure)> {
+        let Value::Object(mut members) = value else {
+            let found = if value.is_array() { "batches are not taken" } else { "expected an object" };
+            return Err((None, Failure::no_request(format!("{found}: send one request on each line"))));
+        };
+        let id = members.shift_remove("id");
+        let wrong = |id: &Option<Value>, why: &str| Err((id.clone(), Failure::no_request(why)));
+        if id.as_ref().is_some_and(|id| !(id.is_string() || id.is_number() || id.is_null())) {
+            return wrong(&None, "id: expected a string or a number");
+        }
+        if members.shift_remove("jsonrpc") != Some("2.0".into()) {
+            return wrong(&id, "jsonrpc: expected \"2.0\"");
+        }
+        let Some(Value::String(method)) = members.shift_remove("method") else {
+            return wrong(&id, "method: expected a string");
+        };
+        let params = members.shift_remove("params").unwrap_or_default();
+        match members.keys().next() {
+            Some(other) => wrong(&id, &format!("{other}: no such member; there are: jsonrpc, id, method, params")),
+            None => Ok(Request { jsonrpc: Version::Two, id, method, params }),
+        }
+    }
 }
 
 /// Anything that the daemon says: an answer, or a notification.
@@ -168,10 +194,13 @@ macro_rules! commands {
             pub fn parse(method: &str, params: Value) -> Result<Self, Failure> {
                 // Both forms of "no parameters" are good.
                 let params = if params.is_null() { Value::Object(Default::default()) } else { params };
+                if !params.is_object() {
+                    return Err(Failure::bad_params("params: expected an object"));
+                }
                 match method {
-                    $($method => serde_json::from_value(params)
+                    $($method => <$params>::deserialize(&params)
                         .map(Command::$variant)
-                        .map_err(|error| Failure::bad_params(format!("{method}: {error}"))),)*
+                        .map_err(|error| Failure::bad_params(words::misfit::<$params>(&params, &error))),)*
                     _ => Err(Failure::unknown_method(method)),
                 }
             }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedReadHalf;
 use tokio::sync::mpsc;
@@ -21,6 +21,9 @@ const MAX_WAITING: usize = 256;
 
 /// A client that asks for nothing gives its place to another after so long. Streams keep it.
 const IDLE: Duration = Duration::from_secs(300);
+
+/// Whether a client that says no more is still there is looked at so often: the kernel does not tell by itself.
+const LOOK_AFTER: Duration = Duration::from_secs(1);
 
 /// A client that reads nothing for so long is given up.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -141,8 +144,22 @@ async fn talk(mut reader: OwnedReadHalf, lines: mpsc::Sender<Vec<u8>>, peer: Pee
             () = tokio::time::sleep(IDLE), if streams.is_empty() => return,
         };
         match read {
-            Ok(0) | Err(_) => return,
+            Ok(0) => return see_out(&reader, streams).await,
+            Err(_) => return,
             Ok(count) => incoming.push(&buffer[..count]),
+        }
+    }
+}
+
+/// Who says no more may still listen: the streams go on to their end, or until their client has gone altogether.
+async fn see_out(reader: &OwnedReadHalf, mut streams: JoinSet<()>) {
+    loop {
+        tokio::select! {
+            ended = streams.join_next() => if ended.is_none() { return },
+            () = tokio::time::sleep(LOOK_AFTER) => match reader.ready(Interest::WRITABLE).await {
+                Ok(ready) if !ready.is_write_closed() => {}
+                _ => return,
+            },
         }
     }
 }
@@ -155,10 +172,9 @@ async fn respond(line: &[u8], peer: &Peer, console: &Arc<Console>) -> Option<Out
         Ok(value) => value,
         Err(error) => return Some((None, Err(Failure::unreadable(format!("no JSON: {error}"))))),
     };
-    let id = value.get("id").cloned();
-    let request: Request = match serde_json::from_value(value) {
+    let request = match Request::parse(value) {
         Ok(request) => request,
-        Err(error) => return Some((id, Err(Failure::no_request(format!("no JSON-RPC 2.0 request: {error}"))))),
+        Err((id, failure)) => return Some((id, Err(failure))),
     };
     let outcome = match Command::parse(&request.method, request.params) {
         Ok(command) => run(command, peer, console).await,

@@ -103,6 +103,11 @@ export class RawAdmin {
     this.socket.write(text)
   }
 
+  /** Says no more, and still listens. */
+  endWriting() {
+    this.socket.end()
+  }
+
   next(matches = () => true) {
     return this.replies.next(matches, 'an answer on the admin socket')
   }

@@ -3,7 +3,7 @@ import { existsSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 import { RawAdmin, run } from '../common/ctl.mjs'
-import { Daemon, chat, until } from '../common/harness.mjs'
+import { Daemon, chat, range, until } from '../common/harness.mjs'
 
 const COMMANDS = { jsonrpc: '2.0', id: 1, method: 'status' }
 
@@ -41,22 +41,51 @@ chat('what is no request is answered as JSON-RPC has it', async ({ operator }) =
   const raw = await operator.raw()
   const answers = [
     ['what', -32700, null],
-    ['[]', -32600, null],
+    ['[]', -32600, null, /batches are not taken/],
+    ['"status"', -32600, null, /expected an object/],
+    ['{"jsonrpc":"2.0","id":{"a":1},"method":"status"}', -32600, null, /id: expected a string or a number/],
+    ['{"jsonrpc":"2.0","id":1,"method":5}', -32600, 1, /method: expected a string/],
+    ['{"jsonrpc":"2.0","id":2,"method":"user.kick","params":{"user":5}}', -32602, 2, /^user: expected a string, found 5$/],
+    ['{"jsonrpc":"2.0","id":3,"method":"user.kick","params":["ann"]}', -32602, 3, /^params: expected an object$/],
     ['{"jsonrpc":"1.0","id":7,"method":"status"}', -32600, 7],
     ['{"jsonrpc":"2.0","id":"a","method":"status","extra":1}', -32600, 'a'],
     ['{"jsonrpc":"2.0","id":8,"method":"dance"}', -32601, 8],
     ['{"jsonrpc":"2.0","id":9,"method":"status","params":{"loud":true}}', -32602, 9],
   ]
-  for (const [line, code, id] of answers) {
+  for (const [line, code, id, message = /./] of answers) {
     raw.write(`${line}\n`)
     const answer = await raw.next()
     assert.equal(answer.error?.code, code, JSON.stringify(answer))
     assert.equal(answer.id, id)
-    assert.ok(answer.error.message && answer.error.data.kind)
+    assert.match(answer.error.message, message)
+    assert.ok(answer.error.data.kind)
   }
+  raw.write(`${JSON.stringify({ ...COMMANDS, id: null })}\n`)
+  const unnamed = await raw.next()
+  assert.deepEqual([unnamed.id, unnamed.result.state], [null, 'ready'])
   // A notification has no answer: the next one is that of the request behind it.
   raw.write(`${JSON.stringify({ jsonrpc: '2.0', method: 'status' })}\n${JSON.stringify({ ...COMMANDS, id: 10 })}\n`)
   assert.equal((await raw.next()).id, 10)
+})
+
+chat('who says no more is still told, and gives its place up once it has gone', async ({ daemon, operator }) => {
+  const raw = await operator.raw()
+  raw.write(`${JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'backup' })}\n`)
+  raw.endWriting()
+  assert.ok((await raw.next()).result)
+  let bytes = 0
+  for (let flow = await raw.next(); flow.params !== 'end'; flow = await raw.next()) bytes += flow.params.item.length
+  assert.ok(bytes > 4096, `${bytes} bytes of a backup`)
+  await raw.ended()
+  const listeners = await Promise.all(range(1, 16).map(() => operator.raw()))
+  for (const listener of listeners) {
+    listener.write(`${JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'events', params: {} })}\n`)
+    assert.ok((await listener.next()).result)
+    listener.endWriting()
+  }
+  assert.match(await operator.fails(1, 'status'), /16 clients are connected/)
+  listeners[0].kill()
+  await until(async () => (await run(['status'], { socket: daemon.adminSocket })).status === 0, 'a place to be free')
 })
 
 chat('a request of more than 64 KiB ends the connection', async ({ operator }) => {
