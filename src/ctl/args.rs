@@ -125,10 +125,12 @@ pub enum Command {
   source <(chatctl completions zsh)
   chatctl completions fish > ~/.config/fish/completions/chatctl.fish")]
     Completions {
+        /// Which shell
         shell: complete::Shell,
     },
     /// The manual page of a command, for `man -l -`
     Man {
+        /// Which; none is chatctl itself
         command: Vec<String>,
     },
 }
@@ -142,5 +144,20 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Args::command().debug_assert();
+    }
+
+    /// What `command` and those below it leave without a word.
+    fn mute(command: &clap::Command, path: &str) -> Vec<String> {
+        let path = format!("{path} {}", command.get_name());
+        let arguments = command.get_arguments().filter(|argument| argument.get_help().is_none());
+        let mut found: Vec<String> = arguments.map(|argument| format!("{path}: {}", argument.get_id())).collect();
+        found.extend(command.get_about().is_none().then(|| path.clone()));
+        found.extend(command.get_subcommands().flat_map(|below| mute(below, &path)));
+        found
+    }
+
+    #[test]
+    fn every_command_and_argument_says_what_it_is() {
+        assert_eq!(mute(&Args::command(), ""), Vec::<String>::new());
     }
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::client::decode;
 use super::error::Error;
-use super::format::{clean, millis};
+use super::format::{clean, counted, millis};
 use super::output::Tint;
 use super::table::Table;
 use super::{Desk, beside, complete};
@@ -44,6 +44,7 @@ pub enum Command {
     Diff,
     /// The value of one key, as TOML
     Get {
+        /// Such as limits.burst
         #[arg(add = ArgValueCompleter::new(complete::keys))]
         key: String,
     },
@@ -170,7 +171,7 @@ pub fn reload(desk: &Desk, args: &ReloadArgs) -> Result<(), Error> {
     let what = match applied.len() {
         0 => "nothing changed".to_owned(),
         1 => shown(&applied[0]),
-        count => format!("{count} keys changed"),
+        count => format!("{} changed", counted(count, "key")),
     };
     desk.output.done(&format!("applied in {}: {what}", millis(took_ms as f64)));
     if applied.len() > 1 {

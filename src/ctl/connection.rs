@@ -29,11 +29,13 @@ pub enum Command {
     },
     /// One connection: user, device, transport, address, traffic, buffer
     Show {
+        /// Which, as lists show it: c12
         #[arg(add = ArgValueCompleter::new(complete::connections))]
         connection: String,
     },
     /// Disconnect one device; it may come back at once
     Kick {
+        /// Which, as lists show it: c12
         #[arg(add = ArgValueCompleter::new(complete::connections))]
         connection: String,
         /// What the device is told

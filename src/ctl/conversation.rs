@@ -7,7 +7,7 @@ use serde_json::json;
 use super::client::decode;
 use super::error::Error;
 use super::fields::Fields;
-use super::format::{ago, clean, count};
+use super::format::{ago, clean, count, counted};
 use super::output::Tint;
 use super::table::Table;
 use super::user::{Page, report};
@@ -24,6 +24,7 @@ pub enum Command {
     List(List),
     /// One conversation: members, messages, who is here
     Show {
+        /// Which, by its id
         #[arg(add = ArgValueCompleter::new(complete::conversations))]
         conversation: String,
     },
@@ -31,10 +32,12 @@ pub enum Command {
     /// Delete a conversation with all that was said in it
     #[command(visible_alias = "rm")]
     Delete {
+        /// Which, by its id
         conversation: String,
     },
     /// Who is in it, with role, mute and ban
     Members {
+        /// Which, by its id
         conversation: String,
         #[command(flatten)]
         page: Page,
@@ -66,8 +69,10 @@ pub struct Create {
     /// [default: the daemon makes one]
     #[arg(long)]
     id: Option<String>,
+    /// How many may be in it, and who may write
     #[arg(long = "type", value_name = "TYPE", default_value = "group", value_parser = ["direct", "group", "channel"])]
     kind: String,
+    /// What people call it
     #[arg(long)]
     title: Option<String>,
     /// Whose it is
@@ -81,6 +86,7 @@ pub struct Create {
 /// What was said: the last messages, or those around a place
 #[derive(Debug, Arguments)]
 pub struct HistoryArgs {
+    /// Which, by its id
     #[arg(add = ArgValueCompleter::new(complete::conversations))]
     conversation: String,
     /// Only messages after this seq
@@ -97,6 +103,7 @@ pub struct HistoryArgs {
 /// Say something as the server: a message of the type `system`
 #[derive(Debug, Arguments)]
 pub struct Send {
+    /// Which, by its id
     #[arg(add = ArgValueCompleter::new(complete::conversations))]
     conversation: String,
     /// What to say; `-` reads it from standard input
@@ -164,7 +171,7 @@ fn show(desk: &Desk, conversation: String) -> Result<(), Error> {
     fields.row("title", conversation.title.as_deref().map_or_else(|| "none".into(), clean));
     fields.row("owner", conversation.owner_id.as_deref().map_or_else(|| "nobody".into(), clean));
     fields.row("members", format!("{}, {users_here} of them connected", count(conversation.members)));
-    fields.row("followed by", format!("{} devices", count(followers as u64)));
+    fields.row("followed by", counted(followers, "device"));
     fields.row("last seq", count(conversation.last_seq));
     fields.row("created", ago(&conversation.created_at));
     fields.row("changed", ago(&conversation.updated_at));
@@ -176,7 +183,7 @@ fn create(desk: &Desk, args: Create) -> Result<(), Error> {
     let request = request::ConversationCreate { id, kind, title, owner, members };
     let answer = desk.connect()?.ask(&protocol::Command::ConversationCreate(request))?;
     report(desk, answer, |made: Conversation| {
-        format!("{} is there, a {} with {} members", made.id, made.kind, count(made.members))
+        format!("{} is there, a {} with {}", made.id, made.kind, counted(made.members, "member"))
     })
 }
 
@@ -185,10 +192,13 @@ fn delete(desk: &Desk, conversation: String) -> Result<(), Error> {
     let named = request::Conversation { conversation };
     let detail: ConversationDetail = client.call(&protocol::Command::ConversationShow(named.clone()))?;
     let Conversation { id, members, last_seq, .. } = detail.conversation;
-    let impact = format!("delete {} with {} messages of {} members", clean(&id), count(last_seq), count(members));
+    let impact =
+        format!("delete {} with {} of {}", clean(&id), counted(last_seq, "message"), counted(members, "member"));
     desk.confirm(&impact)?;
     let answer = client.ask(&protocol::Command::ConversationDelete(named))?;
-    report(desk, answer, |deleted: Deleted| format!("{} is gone with {} messages", deleted.id, count(deleted.messages)))
+    report(desk, answer, |deleted: Deleted| {
+        format!("{} is gone with {}", deleted.id, counted(deleted.messages, "message"))
+    })
 }
 
 fn members(desk: &Desk, conversation: &str, page: &Page) -> Result<(), Error> {

@@ -88,6 +88,12 @@ pub fn bytes(bytes: u64) -> String {
     if power == 0 || scaled >= 10.0 { format!("{scaled:.0} {unit}") } else { format!("{scaled:.1} {unit}") }
 }
 
+/// `1 device`, `2,000 devices`
+pub fn counted(number: impl TryInto<u64>, thing: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
+    format!("{} {thing}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
 /// An instant of ISO 8601 as the daemon writes it, relative to now: `4 min ago`, `in 2 h`.
 pub fn ago(iso: &str) -> String {
     let Some(at) = unix_millis(iso) else { return clean(iso) };

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Desk;
 use super::error::Error;
-use super::format::{count, span};
+use super::format::{counted, span};
 use super::user::report;
 use crate::admin::answer::{Draining, Stats, Status};
 use crate::admin::protocol::Command;
@@ -42,9 +42,7 @@ pub fn drain(desk: &Desk, args: &Drain) -> Result<(), Error> {
             desk.wait_on(began)?;
         }
     }
-    report(desk, answer, |done: Draining| {
-        format!("draining: {} connections were sent away", count(done.connections as u64))
-    })
+    report(desk, answer, |done: Draining| format!("draining: {} sent away", counted(done.connections, "connection")))
 }
 
 pub fn shutdown(desk: &Desk, args: &Shutdown) -> Result<(), Error> {

@@ -21,6 +21,7 @@ use crate::admin::request;
   chatctl lockdown 2 --for 30m
   chatctl lockdown 0")]
 pub struct Lockdown {
+    /// 0 is none, 3 the tightest
     #[arg(value_parser = clap::value_parser!(u8).range(0..=3))]
     level: u8,
     /// When the limits fall back

@@ -18,11 +18,13 @@ use crate::admin::request;
 pub enum Command {
     /// One message
     Show {
+        /// Which, by its id
         message: String,
     },
     /// Leave a tombstone in a message's place
     #[command(visible_alias = "rm")]
     Delete {
+        /// Which, by its id
         message: String,
     },
     Search(Search),
@@ -31,6 +33,7 @@ pub enum Command {
 /// The newest messages that contain all words, in any conversation
 #[derive(Debug, Arguments)]
 pub struct Search {
+    /// What must occur, in any order
     #[arg(required = true)]
     words: Vec<String>,
     /// Only in this one

@@ -66,8 +66,9 @@ impl Output {
     }
 
     pub fn table(&self, table: &Table) {
-        for (at, line) in table.lines(self.width).iter().enumerate() {
-            self.line(&if at == 0 { self.tint(Tint::Faint, line) } else { line.clone() });
+        let is_headed = table.fits(self.width);
+        for (at, line) in table.shown(self.width).iter().enumerate() {
+            self.line(&if at == 0 && is_headed { self.tint(Tint::Faint, line) } else { line.clone() });
         }
     }
 

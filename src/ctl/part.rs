@@ -16,6 +16,18 @@ pub struct Part {
 }
 
 impl Part {
+    /// Keeps what lies at `name`, unless it is to be written over. What is no file, a pipe or a device, is written into.
+    ///
+    /// # Errors
+    /// Where there is a file.
+    pub fn keep(name: &Path, force: bool) -> Result<(), Error> {
+        if force || name.as_os_str() == "-" || !name.is_file() {
+            return Ok(());
+        }
+        let message = format!("{} is there already", name.display());
+        Err(Error::Failed { message, hint: Some("--force writes over it".into()) })
+    }
+
     /// Begins what will be `name`. What it holds is for nobody else.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use clap_complete::engine::ArgValueCompleter;
 use serde_json::{Value, json};
 
 use super::error::Error;
-use super::format::{clean, count};
+use super::format::{clean, counted};
 use super::part::Part;
 use super::progress::Progress;
 use super::user::report;
@@ -22,11 +22,15 @@ use crate::admin::request;
 /// The first line is the profile; conversations, the inbox, and every message follow.
 #[derive(Debug, Arguments)]
 pub struct Export {
+    /// Whom, by their id
     #[arg(add = ArgValueCompleter::new(complete::users))]
     user: String,
     /// Where to write it; `-` is standard output
     #[arg(default_value = "-")]
     file: PathBuf,
+    /// Also in the place of a file that is there
+    #[arg(long)]
+    force: bool,
 }
 
 /// Erase a user: presence, inbox, reactions, memberships, and what they said
@@ -39,6 +43,7 @@ pub struct Export {
   chatctl token revoke --user alice
   chatctl user delete alice --messages anonymise")]
 pub struct Delete {
+    /// Whom, by their id
     #[arg(add = ArgValueCompleter::new(complete::users))]
     user: String,
     /// What becomes of the messages
@@ -55,6 +60,7 @@ pub enum Fate {
 }
 
 pub fn export(desk: &Desk, args: Export) -> Result<(), Error> {
+    Part::keep(&args.file, args.force)?;
     let mut client = desk.connect()?;
     let profile = client.ask(&Command::UserExport(request::User { user: args.user }))?;
     let failed = |error: io::Error| Error::failed(format!("{}: {error}", args.file.display()));
@@ -91,7 +97,7 @@ pub fn export(desk: &Desk, args: Export) -> Result<(), Error> {
     out.flush().map_err(failed)?;
     if let Some(part) = part {
         part.finish()?;
-        desk.output.done(&format!("{} lines in {}", count(lines), args.file.display()));
+        desk.output.done(&format!("{} in {}", counted(lines, "line"), args.file.display()));
     }
     Ok(())
 }
@@ -105,11 +111,12 @@ pub fn delete(desk: &Desk, args: Delete) -> Result<(), Error> {
         Fate::Tombstone => ("and everything they said", "tombstone"),
         Fate::Anonymise => ("and take their name off what they said", "anonymise"),
     };
-    let places = format!("{} conversations", count(found.conversations));
+    let places = counted(found.conversations, "conversation");
     desk.confirm(&format!("erase {} from {places}, {fate}", clean(&found.user)))?;
     let request = request::UserDelete { user: args.user, messages: messages.into() };
     let answer = client.ask(&Command::UserDelete(request))?;
     report(desk, answer, |erased: Erased| {
-        format!("{} is gone from {} conversations, {} messages", erased.user, erased.conversations, erased.messages)
+        let (places, said) = (counted(erased.conversations, "conversation"), counted(erased.messages, "message"));
+        format!("{} is gone from {places}, {said}", erased.user)
     })
 }

@@ -42,6 +42,7 @@ pub enum Command {
     Call(Call),
     /// Check scripts: what does not compile, and calls of functions that there are not
     Check {
+        /// Scripts or directories; none are those of the configuration
         #[arg(required = true)]
         files: Vec<PathBuf>,
         #[command(flatten)]
@@ -59,6 +60,7 @@ pub enum Command {
     Replay(Replay),
     /// Write a plugin to begin with, and its test
     New {
+        /// The name of its script
         name: String,
         /// Where to
         #[arg(long, value_name = "DIR", default_value = ".")]
@@ -66,21 +68,26 @@ pub enum Command {
     },
     /// Write a definition file for editors that know the language
     Definitions {
+        /// Where to write them
         dir: PathBuf,
     },
 }
 
 #[derive(Debug, Arguments)]
 pub struct Name {
+    /// Which, by the name of its script
     #[arg(add = clap_complete::ArgValueCompleter::new(complete::plugins))]
     plugin: String,
 }
 
 #[derive(Debug, Arguments)]
 pub struct Call {
+    /// Which, by the name of its script
     #[arg(add = clap_complete::ArgValueCompleter::new(complete::plugins))]
     plugin: String,
+    /// As its `on_command` knows it
     command: String,
+    /// What comes behind the command
     args: Vec<String>,
 }
 
@@ -97,6 +104,7 @@ pub struct Place {
   chatctl plugin run links.rhai --input '\"see http://example.com\"'
   chatctl plugin run links.rhai --hook on_edit --input '{\"message\": {\"content\": \"x\"}, \"user\": {\"id\": \"ann\"}}'")]
 pub struct Run {
+    /// The script
     file: PathBuf,
     /// Which hook
     #[arg(long, value_name = "NAME", default_value = "on_message")]
@@ -113,6 +121,7 @@ pub struct Run {
 /// Changes and sends nothing: the database is only read, beside the daemon.
 #[derive(Debug, Arguments)]
 pub struct Replay {
+    /// The script
     file: PathBuf,
     /// Messages of this time until now
     #[arg(long, value_name = "SPAN", default_value = "24h")]

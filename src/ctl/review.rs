@@ -28,11 +28,13 @@ pub enum Command {
     },
     /// Let messages through: each takes the next place in its conversation
     Approve {
+        /// Which, by their ids
         #[arg(required = true)]
         messages: Vec<String>,
     },
     /// Do not let messages through; their senders are told
     Reject {
+        /// Which, by their ids
         #[arg(required = true)]
         messages: Vec<String>,
         /// Why, for the sender

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::client::{Client, decode};
 use super::error::Error;
-use super::format::{bytes, count};
+use super::format::{bytes, counted};
 use super::part::{Part, failed};
 use super::progress::Progress;
 use super::user::report;
@@ -90,7 +90,7 @@ pub fn run(desk: &Desk, command: Command) -> Result<(), Error> {
         Command::Vacuum(place) => place.alone(desk, &["vacuum".into()]),
         Command::Prune => {
             let answer = desk.connect()?.ask(&protocol::Command::StorePrune(Nothing {}))?;
-            report(desk, answer, |pruned: Pruned| format!("{} messages are gone", count(pruned.messages as u64)))
+            report(desk, answer, |pruned: Pruned| format!("{} gone", counted(pruned.messages, "message")))
         }
     }
 }
@@ -131,10 +131,7 @@ fn check(desk: &Desk, mut client: Client) -> Result<(), Error> {
 
 pub fn backup(desk: &Desk, args: &Backup) -> Result<(), Error> {
     let is_stdout = args.file.as_os_str() == "-";
-    if !is_stdout && args.file.exists() && !args.force {
-        let message = format!("{} is there already", args.file.display());
-        return Err(Error::Failed { message, hint: Some("--force writes over it".into()) });
-    }
+    Part::keep(&args.file, args.force)?;
     let mut client = desk.connect()?;
     client.wait_for_ever();
     let begun: BackupBegun = client.call(&protocol::Command::Backup(Nothing {}))?;

@@ -32,6 +32,27 @@ impl Table {
         std::iter::once(&headings).chain(&self.rows).map(|row| self.line(row, &widths)).collect()
     }
 
+    /// The same for people: where not even narrow columns fit, each row as a paragraph, a field a line.
+    pub fn shown(&self, width: Option<usize>) -> Vec<String> {
+        if self.fits(width) {
+            return self.lines(width);
+        }
+        let widest = self.headings.iter().map(|heading| heading.chars().count()).max().unwrap_or(0);
+        let mut lines = Vec::new();
+        for (at, row) in self.rows.iter().enumerate() {
+            lines.extend((at > 0).then(String::new));
+            let fields = self.headings.iter().zip(row).filter(|(_, cell)| !cell.is_empty());
+            lines.extend(fields.map(|(heading, cell)| format!("{heading:<widest$}{:GAP$}{cell}", "")));
+        }
+        lines
+    }
+
+    /// Whether columns fit, be they narrow.
+    pub fn fits(&self, width: Option<usize>) -> bool {
+        let taken = self.widths(width).iter().sum::<usize>() + GAP * self.headings.len().saturating_sub(1);
+        width.is_none_or(|width| taken <= width)
+    }
+
     fn line(&self, row: &[String], widths: &[usize]) -> String {
         let cells = row.iter().zip(widths).enumerate().map(|(at, (cell, width))| {
             let cell = cut(cell, *width);
@@ -84,6 +105,25 @@ mod tests {
             "a very long name of a user       11",
         ];
         assert_eq!(table().lines(None), expected);
+    }
+
+    #[test]
+    fn a_terminal_too_narrow_for_columns_gets_paragraphs() {
+        let mut table = Table::new(&["USER", "DEVICES", "STATUS", "SINCE"], &[1]);
+        for user in ["ann", "bob"] {
+            table.row([user.into(), "2".into(), String::new(), "yesterday".into()]);
+        }
+        let expected = [
+            "USER     ann",
+            "DEVICES  2",
+            "SINCE    yesterday",
+            "",
+            "USER     bob",
+            "DEVICES  2",
+            "SINCE    yesterday",
+        ];
+        assert_eq!(table.shown(Some(20)), expected);
+        assert_eq!(table.shown(Some(80)), table.lines(Some(80)));
     }
 
     #[test]

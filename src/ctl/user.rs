@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::client::decode;
 use super::connection;
 use super::error::Error;
-use super::format::{ago, clean, count, parse_span, span};
+use super::format::{ago, clean, count, counted, parse_span, span};
 use super::output::Tint;
 use super::table::Table;
 use super::text;
@@ -26,6 +26,7 @@ pub enum Command {
     List(List),
     /// All about one user: presence, devices, bans, traces in the store
     Show {
+        /// Whom, by their id
         user: String,
     },
     Kick(Kick),
@@ -74,6 +75,7 @@ pub struct Page {
   chatctl kick alice --reason 'log in again, please'
   chatctl kick alice --device phone")]
 pub struct Kick {
+    /// Whom, by their id
     #[arg(add = ArgValueCompleter::new(complete::users))]
     user: String,
     /// What the devices are told
@@ -107,6 +109,7 @@ pub struct Mute {
 
 #[derive(Debug, Arguments)]
 struct Sanction {
+    /// Whom, by their id
     #[arg(add = ArgValueCompleter::new(complete::users))]
     user: String,
     /// How long, such as 90s, 2h or 7d [default: until somebody ends it]
@@ -126,6 +129,7 @@ struct Sanction {
 /// End a ban or a mute before its time
 #[derive(Debug, Arguments)]
 pub struct Pardon {
+    /// Whom, by their id
     #[arg(add = ArgValueCompleter::new(complete::users))]
     user: String,
     /// The one in this conversation
@@ -136,10 +140,12 @@ pub struct Pardon {
 /// Put an entry into a user's inbox, which all of their devices get
 #[derive(Debug, Arguments)]
 pub struct Notify {
+    /// Whom, by their id
     #[arg(add = ArgValueCompleter::new(complete::users))]
     user: String,
     /// What to say; `-` reads it from standard input
     message: String,
+    /// A line above it
     #[arg(long)]
     title: Option<String>,
 }
@@ -152,6 +158,7 @@ pub struct Notify {
 pub struct Broadcast {
     /// What to say; `-` reads it from standard input
     message: String,
+    /// A line above it
     #[arg(long)]
     title: Option<String>,
     /// Only to this user, connected or not; may be repeated
@@ -276,11 +283,9 @@ fn show(desk: &Desk, user: String) -> Result<(), Error> {
 pub fn kick(desk: &Desk, args: Kick) -> Result<(), Error> {
     let Kick { user, reason, device } = args;
     let answer = desk.connect()?.ask(&protocol::Command::UserKick(request::Kick { user, device, reason }))?;
-    report(desk, answer, |kicked: Kicked| format!("{} disconnected from {}", devices(kicked.devices), kicked.user))
-}
-
-fn devices(count: usize) -> String {
-    if count == 1 { "1 device".into() } else { format!("{count} devices") }
+    report(desk, answer, |kicked: Kicked| {
+        format!("{} disconnected from {}", counted(kicked.devices, "device"), kicked.user)
+    })
 }
 
 /// As JSON just as it came, else in one sentence.
@@ -310,7 +315,7 @@ fn ban(desk: &Desk, what: Sanction) -> Result<(), Error> {
     let answer = desk.connect()?.ask(&protocol::Command::UserBan(what.request()))?;
     report(desk, answer, |done: Sanctioned| match done.conversation {
         Some(conversation) => format!("{} is banned from {conversation} {lasting}", done.user),
-        None => format!("{} is banned {lasting}; {} disconnected", done.user, devices(done.devices)),
+        None => format!("{} is banned {lasting}; {} disconnected", done.user, counted(done.devices, "device")),
     })
 }
 
@@ -352,8 +357,5 @@ pub fn broadcast(desk: &Desk, args: Broadcast) -> Result<(), Error> {
 }
 
 fn told(desk: &Desk, answer: Value) -> Result<(), Error> {
-    report(desk, answer, |told: Notified| match told.users {
-        1 => "1 user was told".into(),
-        users => format!("{} users were told", count(users as u64)),
-    })
+    report(desk, answer, |told: Notified| format!("{} told", counted(told.users, "user")))
 }

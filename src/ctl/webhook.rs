@@ -7,7 +7,7 @@ use super::client::decode;
 use super::complete;
 use super::error::Error;
 use super::fields::Fields;
-use super::format::{ago, clean, count, millis};
+use super::format::{ago, clean, count, counted, millis};
 use super::output::Tint;
 use super::table::Table;
 use super::user::report;
@@ -43,6 +43,7 @@ pub enum Command {
     Replay {
         #[command(flatten)]
         name: Name,
+        /// Which, by their ids; none are all that were given up
         events: Vec<String>,
     },
     /// Send an event that tells nothing, and show what is answered
@@ -51,6 +52,7 @@ pub enum Command {
 
 #[derive(Debug, Arguments)]
 pub struct Name {
+    /// Which, by its name
     #[arg(add = clap_complete::ArgValueCompleter::new(complete::webhooks))]
     webhook: String,
 }
@@ -106,7 +108,7 @@ fn list(desk: &Desk) -> Result<(), Error> {
     }
     desk.output.table(&table);
     if dropped > 0 {
-        desk.output.warning(&format!("{} events were dropped: the outbox was full", count(dropped)));
+        desk.output.warning(&format!("{} dropped: the outbox was full", counted(dropped, "event")));
     }
     Ok(())
 }
@@ -163,7 +165,7 @@ fn replay(desk: &Desk, webhook: &str, events: Vec<String>) -> Result<(), Error> 
         let answer = client.ask(&protocol::Command::WebhookReplay(request))?;
         report(desk, answer, |WebhookReplayed { webhook, replayed }| match replayed {
             1 => format!("{webhook} is told one event again"),
-            replayed => format!("{webhook} is told {} events again", count(replayed)),
+            replayed => format!("{webhook} is told {} again", counted(replayed, "event")),
         })?;
     }
     Ok(())

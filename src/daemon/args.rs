@@ -38,7 +38,7 @@ pub struct Args {
 
     /// Keep the state here instead of in `server.state_dir`
     #[arg(long, value_name = "DIR", global = true)]
-    pub state_dir: Option<PathBuf>,
+    pub state_dir: Option<String>,
 
     /// Log at this level instead of `log.level`: off, error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL")]
@@ -158,7 +158,7 @@ impl Args {
             flags.push(("--demo", "server.demo", true.to_string()));
         }
         if let Some(directory) = &self.state_dir {
-            flags.push(("--state-dir", "server.state_dir", directory.display().to_string()));
+            flags.push(("--state-dir", "server.state_dir", directory.clone()));
         }
         if let Some(level) = &self.log_level {
             flags.push(("--log-level", "log.level", level.clone()));

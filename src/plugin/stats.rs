@@ -163,7 +163,9 @@ impl Counts {
     fn done(&self, point: Point) -> Done {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         let times = self.times.now();
-        let percentile = |share| Duration::from_nanos(times.percentile(share).unwrap_or_default());
+        let longest = Duration::from_nanos(read(&self.longest));
+        // A percentile is the upper end of its step, which may lie above what was ever measured.
+        let percentile = |share| Duration::from_nanos(times.percentile(share).unwrap_or_default()).min(longest);
         Done {
             point,
             calls: times.count(),
@@ -172,7 +174,7 @@ impl Counts {
             total: Duration::from_nanos(times.sum),
             median: percentile(0.5),
             p99: percentile(0.99),
-            longest: Duration::from_nanos(read(&self.longest)),
+            longest,
         }
     }
 }

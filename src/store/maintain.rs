@@ -34,7 +34,9 @@ fn at(path: &Path) -> impl Fn(io::Error) -> MaintainError {
 /// Writes a consistent copy of the database at `from` to the new file `to`, while others read and write.
 pub fn copy(from: &Path, to: &Path) -> Result<(), MaintainError> {
     let connection = open::reader(from)?;
-    connection.execute("VACUUM INTO ?1", [to.to_string_lossy()])?;
+    // Any other name would be another file.
+    let name = to.to_str().ok_or_else(|| at(to)(io::Error::other("the name is not UTF-8")))?;
+    connection.execute("VACUUM INTO ?1", [name])?;
     Ok(())
 }
 

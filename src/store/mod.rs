@@ -123,6 +123,7 @@ impl Store {
     ) -> Result<Self, OpenError> {
         let path = open::database_path(&config.url, state_dir);
         let lock = open::lock(&path)?;
+        open::sweep(&path);
         let connection = open::writer(&path, config)?;
         let fail = |source| OpenError::Open { path: path.display().to_string(), source };
         let epoch =

@@ -1,6 +1,7 @@
 //! Opens the database: one daemon at a time, schema up to date, an epoch that names its history.
 
-use std::fs::{File, TryLockError};
+use std::fs::{self, File, TryLockError};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -43,6 +44,19 @@ pub fn lock(path: &Path) -> Result<File, OpenError> {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.display().to_string() }),
         Err(TryLockError::Error(source)) => Err(io(source)),
+    }
+}
+
+/// The copies that a daemon was killed over. Nobody else writes there while the lock is held.
+pub fn sweep(path: &Path) {
+    let (Some(directory), Some(stem)) = (path.parent(), path.file_stem()) else { return };
+    let copies = [stem.as_bytes(), b".backup-"].concat();
+    for left in fs::read_dir(directory).into_iter().flatten().flatten() {
+        if left.file_name().as_bytes().starts_with(&copies) {
+            tracing::info!(path = %left.path().display(), "a copy that was not finished is taken away");
+            // The next start tries again.
+            let _ = fs::remove_file(left.path());
+        }
     }
 }
 

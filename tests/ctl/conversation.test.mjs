@@ -20,7 +20,7 @@ chat('conversations are made, looked at and deleted', async (scene) => {
   assert.match(await operator.fails(5, 'conversation', 'show', 'lunc'), /did you mean "lunch"\?/)
 
   const refused = await operator.fails(2, 'conversation', 'delete', 'lunch')
-  assert.match(refused, /^error: to delete lunch with 1 messages of 2 members needs a yes\n {2}→ --yes/)
+  assert.match(refused, /^error: to delete lunch with 1 message of 2 members needs a yes\n {2}→ --yes/)
   assert.deepEqual(await operator.json('conversation', 'rm', 'lunch', '--yes'), { id: 'lunch', messages: 1 })
   await bob.next('conversation:deleted', ({ conversationId }) => conversationId === 'lunch')
   await ann.fails('NOT_FOUND', 'message:history', { conversationId: 'lunch' })

@@ -30,6 +30,8 @@ chat('an export has all that there is of a person', async (scene) => {
   assert.deepEqual(pluck(of('conversation'), 'id').sort(), [group, direct].sort())
   assert.deepEqual(pluck(of('message'), 'id'), pluck(said, 'id'))
   assert.deepEqual(pluck(of('notification'), 'type'), ['mention'])
+  assert.match(await operator.fails(1, 'user', 'export', 'alice', file), /is there already[^]*--force/)
+  await operator.ok('user', 'export', 'alice', file, '--force')
   assert.equal((await operator.ok('user', 'export', 'alice')).trim().split('\n').length, lines.length)
   assert.match(await operator.fails(5, 'user', 'export', 'alicia'), /did you mean "alice"/)
 })
@@ -48,7 +50,7 @@ chat('an export that is killed leaves nothing that looks like one', async (scene
   // What is no plain file is written into, and stays what it is.
   const link = join(daemon.dir, 'link')
   symlinkSync(file, link)
-  await operator.ok('user', 'export', 'alice', link)
+  await operator.ok('user', 'export', 'alice', link, '--force')
   assert.ok(lstatSync(link).isSymbolicLink())
   await operator.ok('user', 'export', 'alice', '/dev/null')
   assert.ok(lstatSync('/dev/null').isCharacterDevice())

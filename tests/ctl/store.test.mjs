@@ -40,6 +40,28 @@ chat('a backup under load is whole, and a restore is another history', { comesBa
   assert.deepEqual(seqs, [...seqs].sort((a, b) => a - b))
 })
 
+chat('the copy that a daemon was killed over is taken away by the next one', { comesBack: true }, async ({ daemon, operator }) => {
+  const raw = await operator.raw()
+  // Begun, and never read.
+  assert.ok((await raw.ask({ method: 'backup' })).result)
+  const copies = () => readdirSync(daemon.stateDir).filter((name) => name.includes('backup'))
+  raw.socket.pause()
+  writeFileSync(join(daemon.stateDir, 'chatd.backup-1-7'), 'half of a copy')
+  await daemon.crash()
+  assert.ok(copies().length > 0)
+  await daemon.start()
+  assert.deepEqual(copies(), [])
+})
+
+chat('a state directory that has no name in UTF-8 is refused, and nothing is made elsewhere', async ({ daemon }) => {
+  const before = readdirSync(daemon.dir)
+  const script = `exec ${chatctl()} store vacuum --state-dir "$(printf '%b' '${daemon.dir}/state-\\xff')"`
+  const { status, stderr } = spawnSync('bash', ['-c', script], { encoding: 'utf8', env: { ...process.env, CHATD_SOCKET: `${daemon.dir}/none.sock` } })
+  assert.ok(status > 0, stderr)
+  assert.match(stderr, /UTF-8/)
+  assert.deepEqual(readdirSync(daemon.dir), before)
+})
+
 chat('a backup goes to standard output', async ({ operator, daemon }) => {
   const { chatctl } = await import('../common/ctl.mjs')
   const copy = execFileSync(chatctl(), ['--socket', daemon.adminSocket, 'backup', '-'])

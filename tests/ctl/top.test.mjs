@@ -74,7 +74,7 @@ chat('a person says yes or no', async (scene, t) => {
   const room = await scene.create(alice)
   const asked = (...args) => onTerminal(t, '--socket', scene.daemon.adminSocket, 'conversation', 'delete', ...args)
   const no = asked(room)
-  await no.shows(/delete .* with 0 messages of 1 members\? \[y\/N\]/)
+  await no.shows(/delete .* with 0 messages of 1 member\? \[y\/N\]/)
   no.type('\n')
   await no.shows(/nothing was done/)
   assert.equal(await no.ended(), 1)

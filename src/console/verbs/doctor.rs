@@ -78,7 +78,8 @@ fn disk(directory: &Path) -> Option<Finding> {
         return None;
     }
     let (free, all) = (found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize);
-    let shown = format!("{} MiB free of {} MiB at {}", free >> 20, all >> 20, directory.display());
+    let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
+    let shown = format!("{:.1} GiB free of {:.1} GiB at {}", gib(free), gib(all), directory.display());
     let is_low = free < LOW_DISK_BYTES || free * 100 < all * LOW_DISK_PERCENT;
     Some(match is_low {
         false => finding("disk", Verdict::Good, shown, None),

@@ -10,7 +10,7 @@ use crate::admin::protocol::Command;
 use crate::admin::request;
 use crate::ctl::client::Client;
 use crate::ctl::error::Error;
-use crate::ctl::format::{ago, bytes, clean, count, rate};
+use crate::ctl::format::{ago, bytes, clean, count, counted, rate};
 use crate::ctl::plugin;
 use crate::ctl::table::Table;
 
@@ -250,7 +250,7 @@ impl Victim {
             Victim::User(user) => {
                 let request = request::Kick { user: user.clone(), device: None, reason: None };
                 let kicked: Kicked = client.call(&Command::UserKick(request))?;
-                Ok(format!("{} disconnected, {} devices", clean(&kicked.user), kicked.devices))
+                Ok(format!("{} disconnected, {}", clean(&kicked.user), counted(kicked.devices, "device")))
             }
         }
     }
