@@ -48,6 +48,33 @@ chat('a key is asked for, and held to its scopes and networks', {
   await new Api(daemon, NEAR).ok('GET', '/users')
 })
 
+chat('no route serves a key without its scope', {
+  config: {
+    api: {
+      enabled: true,
+      keys: [{ name: 'reader', key: READ, scopes: ['read'] }, { name: 'writer', key: WRITE, scopes: ['write'] }, { name: 'none', key: FAR, scopes: ['read'], networks: ['10.0.0.0/8'] }],
+    },
+  },
+}, async ({ daemon }) => {
+  const reader = new Api(daemon, READ)
+  const { paths } = await reader.ok('GET', '/openapi.json')
+  let refused = 0
+  for (const [path, item] of Object.entries(paths)) {
+    for (const [method, { description }] of Object.entries(item).filter(([, operation]) => operation.operationId)) {
+      const place = path.replace(/\{\w+\}/g, 'x')
+      const [, scope] = description.match(/scope `(\w+)`/)
+      const without = { read: [FAR], write: [READ, FAR], admin: [READ, WRITE, FAR] }[scope]
+      for (const given of without) {
+        await new Api(daemon, given).fails(403, 'FORBIDDEN', method.toUpperCase(), place, method === 'get' ? undefined : {})
+        refused += 1
+      }
+      await new Api(daemon, '').fails(401, 'TOKEN_MISSING', method.toUpperCase(), place)
+    }
+  }
+  assert.ok(refused > 60, `${refused} requests`)
+  assert.deepEqual((await reader.ok('GET', '/users')).users, [], 'nothing was done')
+})
+
 chat('keys come from a file as well, and a reload takes new ones', {
   config: { api: { enabled: true, keys_file: 'keys.toml' } },
   files: { 'keys.toml': `[[keys]]\nname = "one"\nkey = "${READ}"\n` },
