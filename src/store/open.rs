@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::config::{Config, Durability};
 use super::error::OpenError;
+use super::writer::PROOF_EXTENSION;
 
 /// Each entry brings the schema from its index to the next version.
 const MIGRATIONS: [&str; 7] = [
@@ -47,13 +48,15 @@ pub fn lock(path: &Path) -> Result<File, OpenError> {
     }
 }
 
-/// The copies that a daemon was killed over. Nobody else writes there while the lock is held.
+/// The copies, and the tries of the disk, that a daemon was killed over. Nobody else writes there while the lock is held.
 pub fn sweep(path: &Path) {
     let (Some(directory), Some(stem)) = (path.parent(), path.file_stem()) else { return };
     let copies = [stem.as_bytes(), b".backup-"].concat();
+    let proof = [stem.as_bytes(), b".", PROOF_EXTENSION.as_bytes()].concat();
     for left in fs::read_dir(directory).into_iter().flatten().flatten() {
-        if left.file_name().as_bytes().starts_with(&copies) {
-            tracing::info!(path = %left.path().display(), "a copy that was not finished is taken away");
+        let name = left.file_name();
+        if name.as_bytes().starts_with(&copies) || name.as_bytes() == proof {
+            tracing::info!(path = %left.path().display(), "what was not finished is taken away");
             // The next start tries again.
             let _ = fs::remove_file(left.path());
         }

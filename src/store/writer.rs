@@ -6,6 +6,7 @@
 //! order of their writing, and only then the jobs are answered.
 
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -30,6 +31,11 @@ pub const MAX_WAITING: usize = 8_192;
 /// The search index is brought up to date when nothing was written for so long, or this many messages wait for it.
 const INDEX_DELAY: Duration = Duration::from_millis(200);
 const MAX_UNINDEXED: u64 = 2_048;
+
+/// In an outage it is tried so often whether that is over, by a commit and by a file of so many bytes beside the database.
+const PROOF_INTERVAL: Duration = Duration::from_secs(1);
+const PROOF_BYTES: usize = 1 << 20;
+pub const PROOF_EXTENSION: &str = "proof";
 
 /// Takes the events of a commit, in order. It may block: that is how a full bus slows the writers down.
 pub type Publish = Box<dyn Fn(Vec<Event>) + Send>;
@@ -129,15 +135,20 @@ pub fn run(
     let mut group: Vec<Box<dyn Job>> = Vec::with_capacity(MAX_GROUP);
     let mut unindexed = unindexed(&connection);
     let mut seats = Seats::default();
+    // When it was last tried whether an outage is over.
+    let mut proven: Option<Instant> = None;
     loop {
-        let first = match unindexed {
-            0 => jobs.recv().map_err(RecvTimeoutError::from),
-            1..MAX_UNINDEXED => jobs.recv_timeout(INDEX_DELAY),
-            _ => Err(RecvTimeoutError::Timeout),
+        let first = match (health.is_writable(), unindexed) {
+            (false, _) => jobs.recv_timeout(PROOF_INTERVAL),
+            (true, 0) => jobs.recv().map_err(RecvTimeoutError::from),
+            (true, 1..MAX_UNINDEXED) => jobs.recv_timeout(INDEX_DELAY),
+            (true, _) => Err(RecvTimeoutError::Timeout),
         };
-        let first = match first {
-            Ok(first) => first,
+        match first {
+            Ok(first) => group.push(first),
             Err(RecvTimeoutError::Disconnected) => return,
+            // A commit of nothing, to see whether it succeeds.
+            Err(RecvTimeoutError::Timeout) if !health.is_writable() => {}
             Err(RecvTimeoutError::Timeout) => {
                 unindexed = match index_messages(&mut connection, &mut seats) {
                     Ok(()) => self::unindexed(&connection),
@@ -146,12 +157,15 @@ pub fn run(
                 };
                 continue;
             }
-        };
-        group.push(first);
+        }
         group.extend(jobs.try_iter().take(MAX_GROUP - 1));
         figures.taken(group.len());
         let began = Instant::now();
-        let outcome = commit_group(&mut connection, &mut group, &mut seats, &*leave.recorder);
+        // Small writes go on through an outage, or nothing at all is written: neither shows that it is over.
+        let is_due = !health.is_writable() && proven.is_none_or(|at| at.elapsed() >= PROOF_INTERVAL);
+        proven = if is_due { Some(began) } else { proven };
+        let proof = is_due && has_room(&connection);
+        let outcome = commit_group(&mut connection, &mut group, &mut seats, &*leave.recorder, proof);
         let committed = outcome.is_ok();
         figures.committed(group.len(), began.elapsed(), committed);
         if !committed {
@@ -159,7 +173,9 @@ pub fn run(
         }
         match outcome {
             Ok(Committed { events, recorded, outage }) => {
-                health.note(outage);
+                if proof || outage.is_some() {
+                    health.note(outage);
+                }
                 if let Some(last) = recorded {
                     leave.recorder.recorded(last);
                 }
@@ -197,17 +213,31 @@ struct Committed {
     outage: Option<String>,
 }
 
+/// Whether there is room for more than the next few pages.
+fn has_room(connection: &Connection) -> bool {
+    let Some(path) = connection.path().map(|path| Path::new(path).with_extension(PROOF_EXTENSION)) else { return true };
+    let written = std::fs::write(&path, vec![0; PROOF_BYTES]);
+    // What is left of it is taken away by the next try, or the next start.
+    let _ = std::fs::remove_file(&path);
+    written.is_ok()
+}
+
+/// Commits what the jobs write; with `proof` something in any case.
 fn commit_group(
     connection: &mut Connection,
     group: &mut [Box<dyn Job>],
     seats: &mut Seats,
     recorder: &dyn Recorder,
+    proof: bool,
 ) -> Result<Committed, Error> {
     // Dropping the transaction on any error rolls it back.
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let mut events = Vec::new();
     let mut outage = None;
     let alone = group.len() == 1;
+    if proof {
+        transaction.prepare_cached("UPDATE meta SET value = value WHERE key = 'epoch'")?.execute([])?;
+    }
     seats.mistrust(&transaction)?;
     for job in group {
         let kept = events.len();
@@ -293,18 +323,18 @@ mod tests {
 
         let (mut group, _outcomes): (Vec<_>, Vec<_>) =
             [job("ann", false, true), job("bob", true, false), job("cyd", false, false)].into_iter().unzip();
-        assert!(commit_group(&mut connection, &mut group, &mut seats, &NoRecorder).is_ok());
+        assert!(commit_group(&mut connection, &mut group, &mut seats, &NoRecorder, false).is_ok());
         assert_eq!(users(&connection), ["ann", "cyd"]);
 
         let (mut group, _outcomes): (Vec<_>, Vec<_>) =
             [job("dan", false, true), job("eve", true, true), job("fay", false, false)].into_iter().unzip();
-        let broken = commit_group(&mut connection, &mut group, &mut seats, &NoRecorder);
+        let broken = commit_group(&mut connection, &mut group, &mut seats, &NoRecorder, false);
         assert!(matches!(broken, Err(Error::HalfDone(None))));
         assert_eq!(users(&connection), ["ann", "cyd"]);
 
         let (mut group, outcomes): (Vec<_>, Vec<_>) =
             [job("ann", true, true), job("gus", false, true)].into_iter().unzip();
-        assert!(commit_group(&mut connection, &mut group, &mut seats, &NoRecorder).is_ok());
+        assert!(commit_group(&mut connection, &mut group, &mut seats, &NoRecorder, false).is_ok());
         assert_eq!(users(&connection), ["ann", "cyd", "gus"]);
         group.into_iter().for_each(|job| job.finish(true));
         let answers: Vec<_> =

@@ -33,6 +33,10 @@ impl Chat {
     /// # Errors
     /// `UNAVAILABLE`; what was erased until then stays so.
     pub async fn erase(&self, user: &UserId, messages: Messages) -> Result<Erased, Error> {
+        if !self.store.health().is_writable() {
+            // Nobody is told that they were deleted where they cannot be.
+            return Err(Error::unavailable("the store takes no writes, retry"));
+        }
         let error = Error::new(Code::Forbidden, "you were deleted by an operator");
         self.dismiss(user, Whom::All, error).await;
         self.vanish(user).await;

@@ -16,6 +16,9 @@ pub const DEADLINE: Duration = Duration::from_secs(10);
 const LOW_DISK_PERCENT: u64 = 10;
 const LOW_DISK_BYTES: u64 = 1 << 30;
 
+/// Below these nothing can be kept any more.
+const FULL_DISK_BYTES: u64 = 16 << 20;
+
 /// Descriptors beside those for connections: the database, its log, listeners.
 const OWN_FILES: u64 = 64;
 
@@ -83,6 +86,7 @@ fn disk(directory: &Path) -> Option<Finding> {
     let is_low = free < LOW_DISK_BYTES || free * 100 < all * LOW_DISK_PERCENT;
     Some(match is_low {
         false => finding("disk", Verdict::Good, shown, None),
+        true if free < FULL_DISK_BYTES => finding("disk", Verdict::Bad, shown, Some("make room: nothing can be kept")),
         true => finding("disk", Verdict::Doubtful, shown, Some("see `messages.retention`, and `chatctl store vacuum`")),
     })
 }
