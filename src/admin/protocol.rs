@@ -28,27 +28,32 @@ pub struct Request {
 }
 
 impl Request {
-    /// # Errors
-    /// Where it is none, and under which id that is to be said.
-    pub fn parse(value: Value) -> Result<Self, (Option<Value>, Failure)> {
+    /// The request, or why it is none; and the id under which that is to be said.
+    pub fn parse(value: Value) -> (Option<Value>, Result<Self, Failure>) {
         let Value::Object(mut members) = value else {
             let found = if value.is_array() { "batches are not taken" } else { "expected an object" };
-            return Err((None, Failure::no_request(format!("{found}: send one request on each line"))));
+            return (None, Err(Failure::no_request(format!("{found}: send one request on each line"))));
         };
         let id = members.shift_remove("id");
-        let wrong = |id: &Option<Value>, why: &str| Err((id.clone(), Failure::no_request(why)));
         if id.as_ref().is_some_and(|id| !(id.is_string() || id.is_number() || id.is_null())) {
-            return wrong(&None, "id: expected a string or a number");
+            return (None, Err(Failure::no_request("id: expected a string or a number")));
         }
+        (id.clone(), Request::of(id, members))
+    }
+
+    fn of(id: Option<Value>, mut members: serde_json::Map<String, Value>) -> Result<Self, Failure> {
         if members.shift_remove("jsonrpc") != Some("2.0".into()) {
-            return wrong(&id, "jsonrpc: expected \"2.0\"");
+            return Err(Failure::no_request("jsonrpc: expected \"2.0\""));
         }
         let Some(Value::String(method)) = members.shift_remove("method") else {
-            return wrong(&id, "method: expected a string");
+            return Err(Failure::no_request("method: expected a string"));
         };
         let params = members.shift_remove("params").unwrap_or_default();
         match members.keys().next() {
-            Some(other) => wrong(&id, &format!("{other}: no such member; there are: jsonrpc, id, method, params")),
+            Some(other) => {
+                let why = format!("{other}: no such member; there are: jsonrpc, id, method, params");
+                Err(Failure::no_request(why))
+            }
             None => Ok(Request { jsonrpc: Version::Two, id, method, params }),
         }
     }

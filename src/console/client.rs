@@ -172,9 +172,10 @@ async fn respond(line: &[u8], peer: &Peer, console: &Arc<Console>) -> Option<Out
         Ok(value) => value,
         Err(error) => return Some((None, Err(Failure::unreadable(format!("no JSON: {error}"))))),
     };
-    let request = match Request::parse(value) {
+    let (id, request) = Request::parse(value);
+    let request = match request {
         Ok(request) => request,
-        Err((id, failure)) => return Some((id, Err(failure))),
+        Err(failure) => return Some((id, Err(failure))),
     };
     let outcome = match Command::parse(&request.method, request.params) {
         Ok(command) => run(command, peer, console).await,
