@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { ROOT } from '../common/daemon.mjs'
+import { pluck } from '../common/harness.mjs'
 
 const read = (name) => readFileSync(join(ROOT, name), 'utf8')
 const locked = [...read('Cargo.lock').matchAll(/^name = "(.+)"\nversion = "(.+)"/gm)].map(([, name, version]) => ({ name, version }))
@@ -36,4 +37,6 @@ test('the bill of materials names every crate with its licence, and no place', (
   assert.deepEqual(components.filter(({ licenses }) => !licenses?.length).map(({ name }) => name), [])
   const unlocked = components.filter(({ name, version }) => !locked.some((crate) => crate.name === name && crate.version === version))
   assert.deepEqual(unlocked, [])
+  const idle = components.filter(({ name, version }) => !built.some((crate) => crate.name === name && crate.version === version))
+  assert.deepEqual(pluck(idle, 'name'), [], 'crates that nothing is built from')
 })
