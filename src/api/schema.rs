@@ -159,6 +159,8 @@ fn shared() -> Value {
         "Device": object(&[
             ("connection", of("ConnectionId")),
             ("device?", text()),
+            ("name?", text()),
+            ("roles", json!({ "type": "array", "items": text() })),
             ("transport", one_of(&["websocket", "polling"])),
             ("address", text()),
             ("since", time()),

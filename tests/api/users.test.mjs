@@ -130,7 +130,9 @@ chat('bans, mutes, kicks and revoked tokens', { config: API }, async (scene) => 
   await api.fails(400, 'INVALID', 'PUT', '/users/bob/ban', { until: '2001-01-01T00:00:00.000Z' })
   await api.fails(400, 'INVALID', 'PUT', '/users/bob/ban', { reason: 'x'.repeat(513) })
 
-  const tablet = await scene.connect('ann', { device: 'tablet' })
+  const tablet = await scene.connect('ann', { device: 'tablet', token: scene.daemon.token('ann', { name: 'Ann B.', roles: ['moderator'] }) })
+  const [plain, named] = (await api.ok('GET', '/users/ann/devices')).devices
+  assert.deepEqual([plain.name, plain.roles, named.name, named.roles], [undefined, [], 'Ann B.', ['moderator']])
   assert.deepEqual(await api.ok('DELETE', '/users/ann/devices?device=tablet&reason=enough'), { devices: 1 })
   assert.match((await tablet.next('error')).message, /enough/)
   await tablet.ended()

@@ -25,6 +25,10 @@ pub struct DeviceBody {
     connection: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     device: Option<String>,
+    /// As its token says, or a plugin that let it in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    roles: Vec<String>,
     transport: &'static str,
     address: String,
     since: Time,
@@ -38,8 +42,11 @@ pub fn devices_of(api: &Api, user: &UserId) -> Vec<DeviceBody> {
     ids.sort();
     let devices = ids.iter().filter_map(|id| {
         let dispatcher = api.shared().live.get(id)?;
-        let connection = &dispatcher.session().connection;
+        let session = dispatcher.session();
+        let (connection, person) = (&session.connection, &session.actor.person);
         Some(DeviceBody {
+            name: person.name.clone(),
+            roles: person.roles.clone(),
             connection: connection.id.to_string(),
             device: connection.device.as_deref().map(str::to_owned),
             transport: if dispatcher.transport().link().is_some() { "websocket" } else { "polling" },
