@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 
-import { chat, words } from '../common/harness.mjs'
+import { chat, range, words } from '../common/harness.mjs'
 
 chat('events are followed without what was said, filtered by whom and where', async (scene) => {
   const { operator } = scene
@@ -58,4 +58,32 @@ chat('the log is read and followed, also below its own level', async (scene) => 
   lines.stop()
   assert.deepEqual(daemon.log.all(({ level }) => level === 'DEBUG'), [], 'the log itself goes on as it was')
   assert.match(await operator.fails(2, 'log', '--level', 'loud'), /invalid value/)
+})
+
+chat('who follows and reads too slowly is told what was left out, and holds nobody up', { timeout: 90_000 }, async (scene) => {
+  const { operator, daemon } = scene
+  const ann = await scene.connect('ann')
+  const room = await scene.create(ann)
+  const raw = await operator.raw()
+  assert.ok((await raw.ask({ method: 'events', params: { content: true } })).result)
+  raw.socket.pause()
+  const before = daemon.memoryKib()
+  const content = 'x'.repeat(1_000)
+  const began = performance.now()
+  let sent = 0
+  // What the kernel keeps for a socket, what waits behind it, and more than that.
+  for (; sent < 3_000; sent += 50) await Promise.all(range(1, 50).map(() => ann.say(room, content)))
+  assert.ok(performance.now() - began < 30_000)
+  assert.ok(daemon.memoryKib() - before < 65_536, `${daemon.memoryKib() - before} KiB more`)
+  raw.socket.resume()
+  let [seen, missed] = [0, 0]
+  while (seen + missed < sent) {
+    const { params } = await raw.next()
+    if (params.missed) missed += params.missed
+    else if (params.item?.event === 'message:new') seen += 1
+    // What was left out last is told with what comes next.
+    if (seen + missed < sent) await ann.ok('typing:start', { conversationId: room })
+  }
+  assert.ok(missed > 0 && seen > 0, `${seen} seen, ${missed} missed of ${sent}`)
+  raw.kill()
 })
