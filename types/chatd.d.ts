@@ -386,8 +386,14 @@ export interface WebhookData {
   'member.removed': { conversationId: string; userId: string }
   'user.online': { userId: string; status: Status }
   'user.offline': { userId: string; lastSeen: Time }
-  /** `devices` are the names of those that are connected and have it: a push is for the others. */
-  'notification.created': { userId: string; notification: INotification; devices: string[]; connections: number }
+  /** `devices` are the names of those that are connected and have it, `absent` those to push to, the latest first. */
+  'notification.created': {
+    userId: string
+    notification: INotification
+    devices: string[]
+    connections: number
+    absent: { device: string; lastSeen: Time }[]
+  }
   /** Which plugin held it, and why. */
   'moderation.held': { message: IAside; plugin: string; reason: string }
   'webhook.test': { webhook: string }
