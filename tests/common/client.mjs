@@ -122,6 +122,17 @@ export class Client {
     return ack
   }
 
+  /** The whole history of a conversation. */
+  async everything(conversationId) {
+    const messages = []
+    for (let more = true; more; ) {
+      const page = await this.ok('message:history', { conversationId, after: messages.at(-1)?.seq ?? 0, limit: 200 })
+      messages.push(...page.messages)
+      more = page.hasMore
+    }
+    return messages
+  }
+
   /** Sends an event that must be refused with `code`; resolves to the error. */
   async fails(code, event, ...args) {
     const ack = await this.emit(event, ...args)

@@ -19,16 +19,6 @@ async function killedIn(scene, ms, ...args) {
   return status
 }
 
-async function all(client, room) {
-  const messages = []
-  for (let more = true; more; ) {
-    const page = await client.ok('message:history', { conversationId: room, after: messages.at(-1)?.seq ?? 0, limit: 200 })
-    messages.push(...page.messages)
-    more = page.hasMore
-  }
-  return messages
-}
-
 chat('a kill in the midst of an erasure leaves a sound half, and it can be ended', { comesBack: true, timeout: 120_000 }, async (scene) => {
   const { operator } = scene
   for (const [round, ms] of [8, 16, 24, 32, 48].entries()) {
@@ -41,12 +31,12 @@ chat('a kill in the midst of an erasure leaves a sound half, and it can be ended
     await killedIn(scene, ms, 'user', 'delete', name, '--yes')
     assert.match(await operator.ok('store', 'check'), /sound/)
     const again = await scene.connect(other)
-    const half = await all(again, room)
+    const half = await again.everything(room)
     assert.deepEqual(half.map(({ seq }) => seq), range(1, MESSAGES + 1), 'order without a gap')
     // It may have been done before the kill.
     const { status, stderr } = await operator.run(['user', 'delete', name, '--yes'])
     assert.ok(status === 0 || status === 5, stderr)
-    const left = await all(again, room)
+    const left = await again.everything(room)
     assert.deepEqual(left.map(({ content }) => content), [...range(1, MESSAGES).map(() => null), 'an answer'])
     assert.match(await operator.fails(5, 'user', 'show', name), /no user/)
     const { members } = await operator.json('conversation', 'members', room)
@@ -66,7 +56,7 @@ chat('a kill in the midst of pruning loses nothing that is young enough', { come
     await killedIn(scene, ms, 'store', 'prune')
     assert.match(await operator.ok('store', 'check'), /sound/)
     const again = await scene.connect('ann')
-    const left = await all(again, room)
+    const left = await again.everything(room)
     assert.deepEqual(left.map(({ seq }) => seq), range(MESSAGES + 2 - left.length, MESSAGES + 1), 'the oldest went first')
     assert.ok(left.length === 0 || left.at(-1).id === young.id)
     await operator.ok('store', 'prune')

@@ -110,16 +110,6 @@ class Reader {
   }
 }
 
-async function everything(client, room) {
-  const messages = []
-  for (let more = true; more; ) {
-    const page = await client.ok('message:history', { conversationId: room, after: messages.at(-1)?.seq ?? 0, limit: 200 })
-    messages.push(...page.messages)
-    more = page.hasMore
-  }
-  return messages
-}
-
 chat('what was acknowledged survives kill -9', { comesBack: true, timeout: 240_000 }, async (scene) => {
   const { daemon } = scene
   const names = [...range(1, WRITERS).map((n) => `writer-${n}`), ...range(1, READERS).map((n) => `reader-${n}`)]
@@ -147,7 +137,7 @@ chat('what was acknowledged survives kill -9', { comesBack: true, timeout: 240_0
   const checker = await scene.connect('owner')
   assert.equal(checker.connected.epoch, epoch)
   const stored = new Map()
-  for (const room of ROOMS) stored.set(room, await everything(checker, room))
+  for (const room of ROOMS) stored.set(room, await checker.everything(room))
 
   for (const [room, messages] of stored) {
     assert.deepEqual(pluck(messages, 'seq'), range(1, messages.length), `the numbers of ${room}`)

@@ -44,16 +44,6 @@ class Writer {
   }
 }
 
-async function everything(client, room) {
-  const messages = []
-  for (let more = true; more; ) {
-    const page = await client.ok('message:history', { conversationId: room, after: messages.at(-1)?.seq ?? 0, limit: 200 })
-    messages.push(...page.messages)
-    more = page.hasMore
-  }
-  return messages
-}
-
 told('no event is lost and none changes its id, whenever the process is killed', { comesBack: true, timeout: 180_000, webhook: { events: ['message.created'] } }, async (scene, { app }) => {
   let attempts = 0
   app.answer = () => ((attempts += 1) % 23 === 0 ? 503 : 204)
@@ -77,7 +67,7 @@ told('no event is lost and none changes its id, whenever the process is killed',
   await Promise.all(runs)
 
   const reader = await scene.connect('owner')
-  const stored = (await Promise.all(ROOMS.map((room) => everything(reader, room)))).flat()
+  const stored = (await Promise.all(ROOMS.map((room) => reader.everything(room)))).flat()
   const missing = () => {
     const heard = new Set(app.taken.all().map(({ data }) => data.id))
     return stored.filter(({ id }) => !heard.has(id))
