@@ -63,8 +63,9 @@ impl Drop for Screen {
 }
 
 pub fn top(desk: &Desk, args: &Top) -> Result<(), Error> {
-    if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
-        let message = "top needs a terminal".into();
+    let is_dumb = std::env::var_os("TERM").is_some_and(|name| name == "dumb");
+    if is_dumb || !io::stdout().is_terminal() || !io::stdin().is_terminal() {
+        let message = "top needs a terminal whose screen it can draw".into();
         return Err(Error::Failed { message, hint: Some("chatctl stats --watch --json is for programs".into()) });
     }
     let mut client = desk.connect()?;

@@ -10,7 +10,7 @@ import termios
 
 pid, terminal = pty.fork()
 if pid == 0:
-    os.environ["TERM"] = "xterm"
+    os.environ["TERM"] = os.environ.get("TEST_TERM", "xterm")
     os.execvp(sys.argv[1], sys.argv[1:])
 fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 120, 0, 0))
 typing = [0]

@@ -69,6 +69,14 @@ chat('top shows who is busy, sorts, and kicks after a yes', { plugins: { watch: 
   assert.match(await scene.operator.fails(1, 'top'), /needs a terminal/)
 })
 
+chat('where there is no screen to draw, top says so', async (scene, t) => {
+  process.env.TEST_TERM = 'dumb'
+  t.after(() => delete process.env.TEST_TERM)
+  const top = onTerminal(t, '--socket', scene.daemon.adminSocket, 'top')
+  await top.shows(/top needs a terminal whose screen it can draw/)
+  assert.equal(await top.ended(), 1)
+})
+
 chat('a person says yes or no', async (scene, t) => {
   const alice = await scene.connect('alice')
   const room = await scene.create(alice)
